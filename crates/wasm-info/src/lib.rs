@@ -1,0 +1,179 @@
+//! What a built plugin asks of its host and offers to it, and what of that we do not ship.
+
+use std::fmt::{self, Write as _};
+
+use wasmparser::{ExternalKind, Parser, Payload, TypeRef};
+
+/// The imports and exports of a module, and how many bytes its sections take.
+#[derive(Debug, Default)]
+pub struct Info {
+    /// `(module, name)` of each import, as they stand in the file.
+    pub imports: Vec<(String, String)>,
+    /// The names of the exported functions.
+    pub functions: Vec<String>,
+    /// Bytes of the code, of the data, and of the whole file.
+    pub code: u64,
+    /// See `code`.
+    pub data: u64,
+    /// See `code`.
+    pub file: usize,
+    /// What must not be shipped, one sentence each.
+    pub problems: Vec<String>,
+}
+
+/// Reads a module.
+///
+/// # Errors
+/// When the bytes are no WebAssembly module.
+pub fn read(wasm: &[u8]) -> Result<Info, wasmparser::BinaryReaderError> {
+    let mut info = Info {
+        file: wasm.len(),
+        ..Info::default()
+    };
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload? {
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    let import = import?;
+                    let (module, name) = (import.module, import.name);
+                    if !(given(module, name) && matches!(import.ty, TypeRef::Func(_))) {
+                        info.problems.push(format!(
+                            "it imports {module}.{name}, which Envoy does not give or we do not ask for"
+                        ));
+                    }
+                    info.imports.push((module.to_owned(), name.to_owned()));
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    let export = export?;
+                    if export.kind != ExternalKind::Func {
+                        continue;
+                    }
+                    if !called(export.name) {
+                        info.problems.push(format!(
+                            "it exports the function {}, which no host calls",
+                            export.name
+                        ));
+                    }
+                    info.functions.push(export.name.to_owned());
+                }
+            }
+            Payload::CodeSectionStart { size, .. } => info.code = u64::from(size),
+            Payload::DataSection(section) => info.data = section.range().end.saturating_sub(section.range().start),
+            _ => {}
+        }
+    }
+    Ok(info)
+}
+
+/// Envoy gives all of WASI's names, most of them as stubs that only fail: an import of another one means that some
+/// dependency believes to have files, arguments or an environment.
+fn given(module: &str, name: &str) -> bool {
+    match module {
+        "env" => name.starts_with("proxy_"),
+        "wasi_snapshot_preview1" => matches!(name, "random_get" | "clock_time_get"),
+        _ => false,
+    }
+}
+
+/// What a proxy-wasm host calls. A build with the feature `trap` exports one more, so that it is refused here.
+fn called(function: &str) -> bool {
+    function.starts_with("proxy_") || matches!(function, "_start" | "_initialize")
+}
+
+impl fmt::Display for Info {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "code {} bytes, data {} bytes, file {} bytes",
+            self.code, self.data, self.file
+        )?;
+        let mut line = String::new();
+        let mut last = "";
+        for (module, name) in &self.imports {
+            if module != last {
+                write!(line, "\n  {module}:")?;
+                last = module;
+            }
+            write!(line, " {name}")?;
+        }
+        writeln!(f, "imports {}{line}", self.imports.len())?;
+        write!(
+            f,
+            "exports {}\n  {}",
+            self.functions.len(),
+            self.functions.join(" ")
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// A module that imports one function and exports it under another name.
+    fn module(from: &str, name: &str, kind: u8, export: &str) -> Vec<u8> {
+        fn text(s: &str) -> Vec<u8> {
+            [&[u8::try_from(s.len()).unwrap()], s.as_bytes()].concat()
+        }
+        fn section(id: u8, body: &[u8]) -> Vec<u8> {
+            [&[id, u8::try_from(body.len()).unwrap()], body].concat()
+        }
+        // Kind 0 is a function of type 0; kind 2 a memory of no page.
+        let what = if kind == 0 { vec![0, 0] } else { vec![2, 0, 0] };
+        let exports = [&[1][..], &text(export), &[kind, 0]].concat();
+        [
+            b"\0asm\x01\0\0\0".to_vec(),
+            section(1, &[1, 0x60, 0, 0]),
+            section(2, &[&[1][..], &text(from), &text(name), &what].concat()),
+            section(7, &exports),
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn what_envoy_gives_passes() {
+        for (from, name) in [
+            ("env", "proxy_log"),
+            ("wasi_snapshot_preview1", "random_get"),
+            ("wasi_snapshot_preview1", "clock_time_get"),
+        ] {
+            let info = read(&module(from, name, 0, "proxy_on_tick")).unwrap();
+            assert_eq!(info.imports, [(from.to_owned(), name.to_owned())]);
+            assert_eq!(info.functions, ["proxy_on_tick"]);
+            assert_eq!(info.problems, Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn any_other_import_is_a_problem() {
+        for (from, name, kind) in [
+            ("env", "memory", 2),
+            ("env", "proxy_memory", 2),
+            ("wasi_snapshot_preview1", "fd_write", 0),
+            ("wasi_unstable", "random_get", 0),
+            ("__wbindgen_placeholder__", "__wbindgen_describe", 0),
+        ] {
+            let info = read(&module(from, name, kind, "proxy_on_tick")).unwrap();
+            assert_eq!(info.problems.len(), 1, "{from}.{name}: {info:?}");
+            assert!(info.problems.concat().contains(&format!("{from}.{name}")));
+        }
+    }
+
+    #[test]
+    fn a_function_that_no_host_calls_is_a_problem() {
+        let info = read(&module("env", "proxy_log", 0, "trap")).unwrap();
+        assert_eq!(
+            info.problems,
+            ["it exports the function trap, which no host calls"]
+        );
+    }
+
+    #[test]
+    fn what_is_no_module_is_an_error() {
+        assert!(read(b"#!/bin/sh").is_err());
+        assert!(read(b"").is_err());
+    }
+}

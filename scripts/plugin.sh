@@ -1,0 +1,66 @@
+# Sourced by build.sh: compiles the filter, and puts it in dist/ if it may be shipped.
+# shellcheck shell=bash
+
+# compile_plugin [CARGO ARGUMENT…]: sets plugin_file and plugin_features, as cargo reports them.
+plugin_file=
+plugin_features=
+compile_plugin() {
+    local messages artifact
+    scratch_dir
+    messages=$scratch/cargo.json
+    KEPTN_GATEWAY_COMMIT=$(git describe --always --dirty 2>/dev/null || echo unknown) \
+        wasm_cargo build --release -p keptn-gateway --message-format=json-render-diagnostics "$@" >"$messages" ||
+        die "the filter does not compile (see above)"
+    artifact=$(grep '"reason":"compiler-artifact"' "$messages" | grep '"kind":\["cdylib"\]' | grep 'keptn_gateway\.wasm"') ||
+        die "cargo reported no plugin"
+    plugin_file=$(sed -n 's/.*"filenames":\["\([^"]*\)"\].*/\1/p' <<<"$artifact")
+    plugin_features=$(sed -n 's/.*"features":\[\([^]]*\)\].*/[\1]/p' <<<"$artifact")
+    [[ -f $plugin_file && -n $plugin_features ]] || die "cargo's report of the plugin is not as expected: $artifact"
+}
+
+# Prints what plugin_file is, and says why if it must not be shipped.
+plugin_passes() {
+    local info passes=true
+    # Two ways to see it, because shipping it would give every client a way to kill the filter: what cargo says it
+    # compiled, and (by the exports, in wasm-info) what is in the file.
+    if [[ $plugin_features == *'"trap"'* ]]; then
+        say "refused: built with the feature \"trap\", which is for tests only"
+        passes=false
+    fi
+    info=$(cargo run --quiet -p wasm-info -- "$plugin_file") || passes=false
+    printf '%s\n' "$info"
+    if grep -aqF -e "$PWD/" -e "${CARGO_HOME:-$HOME/.cargo}/" "$plugin_file"; then
+        say "refused: it holds a path of this machine: $(grep -aoF -e "$PWD/" -e "${CARGO_HOME:-$HOME/.cargo}/" "$plugin_file" | sort -u | tr '\n' ' ')"
+        passes=false
+    fi
+    $passes
+}
+
+# build_plugin [CARGO ARGUMENT…]: leaves dist/plugin.wasm.
+build_plugin() {
+    need_rust
+    need_wasm
+    compile_plugin "$@"
+    plugin_passes || die "dist/plugin.wasm is left as it was"
+    mkdir -p dist
+    if ! cmp -s "$plugin_file" dist/plugin.wasm; then
+        # By name at once: an Envoy that is just starting reads the old file or the new one.
+        local partial
+        partial=$(mktemp dist/.plugin.XXXXXX)
+        cp "$plugin_file" "$partial"
+        chmod 644 "$partial"
+        mv "$partial" dist/plugin.wasm
+    fi
+    say "dist/plugin.wasm: $(wc -c <dist/plugin.wasm) bytes, $(gzip -9c dist/plugin.wasm | wc -c) gzipped"
+}
+
+# Sets PLUGIN_WASM_TRAP: a filter that can be told to trap. In a target folder of its own, so that no path that is
+# shipped ever holds it; and it shows that the refusal works.
+build_trap_plugin() {
+    local CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}/trap
+    export CARGO_TARGET_DIR
+    compile_plugin --features trap
+    PLUGIN_WASM_TRAP=$plugin_file
+    if plugin_passes >/dev/null; then die "a build with the feature \"trap\" would have been shipped"; fi
+    say "the build for the tests with the feature \"trap\" is refused, as it must be"
+}

