@@ -1,1 +1,27 @@
-//! x
+//! keptn-gateway: Keptn's API gateway as a filter inside Envoy.
+//!
+//! How one request reads:
+//!
+//! 1. `stream.rs` copies the request's headers once and shows them to the gate ([`gate::gate::Gate`]), which
+//!    knows no host and decides. Its verdict is one of four: forward, reply, ask, wait.
+//! 2. *Forward*: [`filter::Filter::let_through`] takes the permit, names the upstream in filter state (nothing
+//!    but filter state selects a route, and no client can write it) and lets the request go on.
+//! 3. *Reply*: the gateway answers, mostly with a denial.
+//! 4. *Ask*: a check goes to api-service as a callout. The request is paused, and so is (*wait*) every
+//!    other that shows the same token. The answer comes to the stream that asked, or to the root
+//!    (`root.rs`) when that one's client has left and the root asked again.
+//!
+//! Nothing ends in "continue" for any other reason than a permit: not an error, not a missing context.
+
+mod counters;
+mod filter;
+mod host;
+mod root;
+mod stream;
+
+use proxy_wasm::types::LogLevel;
+
+proxy_wasm::main! {{
+    proxy_wasm::set_log_level(host::log_level().unwrap_or(LogLevel::Info));
+    proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));
+}}

@@ -1,0 +1,175 @@
+//! Path templates: how a route says which paths it is for.
+
+use core::fmt;
+use core::ops::Range;
+
+use crate::path::{self, CanonicalPath, PathProblem};
+use crate::request::Field;
+
+/// One segment of a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Segment {
+    /// Exactly this.
+    Literal(Box<str>),
+    /// `{name}`: any one segment, but an empty one.
+    Parameter,
+    /// `{+name}`: the same, and it may contain `%2F`. The sign is RFC 6570's for reserved expansion.
+    SlashParameter,
+}
+
+/// A path template, such as `/v1/project/{project}/resource/{+resource}` or `/v1/{*rest}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    pub(super) segments: Vec<Segment>,
+    /// Ends in `{*rest}`: whatever follows, be it nothing.
+    pub(super) is_prefix: bool,
+    text: Box<str>,
+}
+
+/// What is wrong with a template, and where in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateError {
+    /// What is wrong.
+    pub message: &'static str,
+    /// What to do.
+    pub remedy: &'static str,
+    /// The offending bytes of the template.
+    pub span: Range<usize>,
+}
+
+impl Template {
+    /// Reads a template.
+    ///
+    /// # Errors
+    ///
+    /// The first thing in it that is not a template, with its place.
+    pub fn parse(text: &str) -> Result<Self, TemplateError> {
+        let whole = 0..text.len();
+        let error =
+            |message, remedy, span: &Range<usize>| Err(TemplateError { message, remedy, span: span.clone() });
+        let Some(rest) = text.strip_prefix('/') else {
+            return error("a template must start with a slash", "write /…", &(0..text.len().min(1)));
+        };
+        let mut segments = Vec::new();
+        let mut is_prefix = false;
+        let mut start = 1_usize;
+        for segment in rest.split('/') {
+            let span = start..start.saturating_add(segment.len());
+            start = span.end.saturating_add(1);
+            if is_prefix {
+                return error("nothing can follow {*rest}", "end the template with it", &span);
+            }
+            match segment.strip_prefix('{').map(|inner| inner.strip_suffix('}')) {
+                Some(Some(inner)) => {
+                    let name = inner.trim_start_matches(['+', '*']);
+                    let is_name = |name: &str| {
+                        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+                    };
+                    match inner.strip_suffix(name) {
+                        _ if !is_name(name) => {
+                            return error(
+                                "a parameter needs a name",
+                                "write {name}, with letters, digits and _",
+                                &span,
+                            );
+                        }
+                        Some("") => segments.push(Segment::Parameter),
+                        Some("+") => segments.push(Segment::SlashParameter),
+                        Some("*") => is_prefix = true,
+                        _ => {
+                            return error(
+                                "this is not a parameter",
+                                "write {name}, {+name} or {*rest}",
+                                &span,
+                            );
+                        }
+                    }
+                }
+                None if !segment.contains(['{', '}']) => segments.push(Segment::Literal(segment.into())),
+                _ => return error("a parameter must be a whole segment", "write /{name}/", &span),
+            }
+        }
+        if !is_prefix && segments.last() == Some(&Segment::Literal("".into())) {
+            // "/" alone is the root; elsewhere one trailing slash matches the same template anyway.
+            segments.pop();
+            if !segments.is_empty() {
+                return error(
+                    "a template must not end in a slash",
+                    "leave it away: it is matched either way",
+                    &whole,
+                );
+            }
+        }
+        let literals = segments.iter().map(|segment| match segment {
+            Segment::Literal(literal) => literal,
+            Segment::Parameter | Segment::SlashParameter => "x",
+        });
+        let sample: String = literals.flat_map(|literal| ["/", literal]).collect();
+        let sample = if sample.is_empty() { "/" } else { &sample };
+        match CanonicalPath::read(Field::Once(sample.as_bytes())) {
+            Ok(path) if path.as_str() == sample => Ok(Self { segments, is_prefix, text: text.into() }),
+            _ => error(
+                "no canonical path looks like this",
+                "write the path as the gateway sends it: no //, no dots, no needless escapes",
+                &whole,
+            ),
+        }
+    }
+
+    /// Whether `path`, which has the form of this template, has `%2F` only where the template allows it,
+    /// and harmless names there.
+    pub(super) fn check(&self, path: &CanonicalPath<'_>) -> Result<(), PathProblem> {
+        let mut segments = path.segments();
+        for segment in &self.segments {
+            let actual = segments.next().unwrap_or_default();
+            match segment {
+                Segment::SlashParameter => path::check_resource_name(actual)?,
+                Segment::Parameter | Segment::Literal(_) => check_no_slash(actual)?,
+            }
+        }
+        segments.try_for_each(check_no_slash)
+    }
+}
+
+fn check_no_slash(segment: &str) -> Result<(), PathProblem> {
+    if segment.contains("%2F") { Err(PathProblem::EncodedSlash) } else { Ok(()) }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_print_as_they_were_written() {
+        for text in ["/", "/v1/auth", "/v1/{p}/x", "/v1/{+name}", "/{*rest}", "/v1/{*rest}"] {
+            assert_eq!(Template::parse(text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_pointed_at() {
+        for (text, marked, message) in [
+            ("v1", "v", "a template must start with a slash"),
+            ("", "", "a template must start with a slash"),
+            ("/v1/{}/x", "{}", "a parameter needs a name"),
+            ("/v1/{a-b}", "{a-b}", "a parameter needs a name"),
+            ("/v1/{+*x}", "{+*x}", "this is not a parameter"),
+            ("/v1/a{b}", "a{b}", "a parameter must be a whole segment"),
+            ("/v1/{b", "{b", "a parameter must be a whole segment"),
+            ("/{*rest}/x", "x", "nothing can follow {*rest}"),
+            ("/v1/", "/v1/", "a template must not end in a slash"),
+            ("/v1//x", "/v1//x", "no canonical path looks like this"),
+            ("/v1/../x", "/v1/../x", "no canonical path looks like this"),
+            ("/%76", "/%76", "no canonical path looks like this"),
+        ] {
+            let error = Template::parse(text).unwrap_err();
+            assert_eq!((&text[error.span.clone()], error.message), (marked, message), "{text}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Tokens: their form, and the fingerprint by which everything else knows them.
+
+use core::fmt;
+
+use sha2::{Digest, Sha256};
+
+use crate::denial::Denial;
+use crate::request::Field;
+
+/// The longest token that is looked at, in bytes. Keptn's own has 24 characters.
+pub const MAX_TOKEN_BYTES: usize = 4096;
+
+/// A token as a client sent it: one header line, visible ASCII, no comma.
+///
+/// It is judged by nobody yet. `Debug` does not show it.
+#[derive(Clone, Copy)]
+pub struct Token<'a>(&'a str);
+
+impl<'a> Token<'a> {
+    /// Reads the token from the request's `x-token` lines.
+    ///
+    /// # Errors
+    ///
+    /// A denial when there is none, more than one (as two lines, or as a comma list, which is how HTTP
+    /// joins lines), or one that no honest client sends. With two tokens, one would be judged here and the
+    /// other could be believed by the upstream.
+    pub fn read(lines: Field<'a>) -> Result<Self, Denial> {
+        let value = match lines {
+            Field::Absent => return Err(Denial::NoToken),
+            Field::Once(value) => value.trim_ascii(),
+            Field::Repeated => return Err(Denial::ManyTokens),
+        };
+        if value.is_empty() {
+            return Err(Denial::NoToken);
+        }
+        if value.len() > MAX_TOKEN_BYTES || !value.iter().all(u8::is_ascii_graphic) {
+            return Err(Denial::MalformedToken);
+        }
+        if value.contains(&b',') {
+            return Err(Denial::ManyTokens);
+        }
+        match core::str::from_utf8(value) {
+            Ok(text) => Ok(Self(text)),
+            Err(_) => Err(Denial::MalformedToken),
+        }
+    }
+
+    /// What the token is known by from here on.
+    pub fn fingerprint(self) -> Fingerprint {
+        Fingerprint(Sha256::digest(self.0).into())
+    }
+
+    /// The token itself, for the check alone.
+    pub(crate) fn expose(self) -> &'a str {
+        self.0
+    }
+}
+
+impl fmt::Debug for Token<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(secret)")
+    }
+}
+
+/// The SHA-256 of a token: tokens are never kept as keys, so that no memory dump of a table shows one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint([u8; 32]);
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fingerprint(secret)")
+    }
+}
+
+/// The longest channel token that is forwarded, in bytes.
+const MAX_CHANNEL_TOKEN_BYTES: usize = 4096;
+
+/// Whether a WebSocket's `Token` header has the form of a signed JWT: three base64url parts.
+///
+/// api-service verifies the signature; the form alone keeps everything else away from it.
+///
+/// # Errors
+///
+/// A denial unless there is exactly one line of that form.
+pub(crate) fn check_channel_token(lines: Field<'_>) -> Result<(), Denial> {
+    let Field::Once(value) = lines else { return Err(Denial::BadChannelToken) };
+    let is_base64url = |part: &[u8]| {
+        !part.is_empty()
+            && part.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    let mut parts = value.split(|&byte| byte == b'.');
+    let three = [parts.next(), parts.next(), parts.next()];
+    let jwt = value.len() <= MAX_CHANNEL_TOKEN_BYTES
+        && parts.next().is_none()
+        && three.iter().all(|part| part.is_some_and(is_base64url));
+    if jwt { Ok(()) } else { Err(Denial::BadChannelToken) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_one_line_of_visible_ascii() {
+        let long = vec![b'a'; MAX_TOKEN_BYTES];
+        let too_long = vec![b'a'; MAX_TOKEN_BYTES + 1];
+        let cases: [(Field<'_>, Result<&str, Denial>); 9] = [
+            (Field::Once(b"dG9rZW4=="), Ok("dG9rZW4==")),
+            (Field::Once(b" padded\t"), Ok("padded")),
+            (Field::Once(&long), Ok(core::str::from_utf8(&long).unwrap())),
+            (Field::Once(&too_long), Err(Denial::MalformedToken)),
+            (Field::Absent, Err(Denial::NoToken)),
+            (Field::Once(b"  "), Err(Denial::NoToken)),
+            (Field::Repeated, Err(Denial::ManyTokens)),
+            (Field::Once(b"a,b"), Err(Denial::ManyTokens)),
+            (Field::Once(b"a\xff"), Err(Denial::MalformedToken)),
+        ];
+        for (lines, expected) in cases {
+            assert_eq!(Token::read(lines).map(Token::expose), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let token = Token::read(Field::Once(b"hush")).unwrap();
+        assert_eq!(format!("{token:?} {:?}", token.fingerprint()), "Token(secret) Fingerprint(secret)");
+        assert!(!format!("{:?}", Field::Once(b"hush")).contains("hush"));
+    }
+
+    #[test]
+    fn a_channel_token_has_three_parts() {
+        for (value, good) in [
+            (&b"eyJh.eyJz.c2ln_-"[..], true),
+            (b"eyJh.eyJz", false),
+            (b"eyJh.eyJz.", false),
+            (b"eyJh.eyJz.c2ln.x", false),
+            (b"eyJh.ey=z.c2ln", false),
+            (b"", false),
+        ] {
+            assert_eq!(check_channel_token(Field::Once(value)).is_ok(), good, "{value:?}");
+        }
+        assert!(check_channel_token(Field::Repeated).is_err());
+        assert!(check_channel_token(Field::Absent).is_err());
+        let long = [b"a.b.".as_slice(), &vec![b'c'; MAX_CHANNEL_TOKEN_BYTES]].concat();
+        assert!(check_channel_token(Field::Once(&long)).is_err());
+    }
+}

@@ -1,0 +1,106 @@
+//! A stream: one request, from its headers to its end.
+
+use std::rc::Rc;
+
+use gate::authn::{CheckId, StreamId};
+use gate::denial::Denial;
+use gate::request::Request;
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
+
+use crate::counters::Counters;
+use crate::filter::{Filter, refuse};
+use crate::host;
+
+/// The context of one request.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    id: StreamId,
+    filter: Option<Rc<Filter>>,
+    /// How many bytes of the body may still come, if nobody knew its length beforehand.
+    body_left: Option<u64>,
+}
+
+impl Stream {
+    pub(crate) fn new(id: u32, filter: Option<Rc<Filter>>) -> Self {
+        Self { id: StreamId(id), filter, body_left: None }
+    }
+}
+
+impl Context for Stream {
+    /// The answer to the check that this stream asked. It may wake other streams as well.
+    fn on_http_call_response(&mut self, check: u32, headers: usize, _body_size: usize, _trailers: usize) {
+        if let Some(filter) = &self.filter {
+            filter.on_answer(CheckId(check), headers);
+        }
+    }
+
+    /// The request is over. Afterwards the SDK drops answers for this context without a word.
+    fn on_done(&mut self) -> bool {
+        if let Some(filter) = &self.filter {
+            filter.on_gone(self.id);
+        }
+        true
+    }
+}
+
+impl HttpContext for Stream {
+    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        let Some(filter) = &self.filter else {
+            return refuse(&Counters::default(), Denial::GatewayError);
+        };
+        let Ok(headers) = host::request_headers() else { return filter.refuse(Denial::GatewayError) };
+        let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
+        let request = Request::read(pairs, end_of_stream, &host::client_address);
+        #[cfg(feature = "trap")]
+        trap::if_asked(&headers);
+        self.body_left = filter.body_to_count(&request);
+        filter.on_request(self.id, &request)
+    }
+
+    /// Counts a body whose length nobody declared. Called after the verdict only, and never answered with
+    /// "pause": after a resume that hangs.
+    fn on_http_request_body(&mut self, size: usize, _end_of_stream: bool) -> Action {
+        self.unless_waiting(|stream, filter| {
+            let Some(left) = stream.body_left else { return Action::Continue };
+            // While "continue" is returned, `size` is that of the chunk.
+            match left.checked_sub(u64::try_from(size).unwrap_or(u64::MAX)) {
+                Some(left) => {
+                    stream.body_left = Some(left);
+                    Action::Continue
+                }
+                None => filter.refuse(Denial::BodyTooLarge),
+            }
+        })
+    }
+
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        self.unless_waiting(|_, _| Action::Continue)
+    }
+}
+
+impl Stream {
+    /// What follows the headers goes on only when they did. Envoy does not call for it before, unless
+    /// somebody sets `allow_on_headers_stop_iteration`.
+    fn unless_waiting(&mut self, next: impl FnOnce(&mut Self, &Filter) -> Action) -> Action {
+        match self.filter.clone() {
+            Some(filter) if !filter.is_waiting(self.id) => next(self, &filter),
+            _ => Action::Pause,
+        }
+    }
+}
+
+/// For tests: kills the VM on demand. See the feature's note in Cargo.toml.
+#[cfg(feature = "trap")]
+mod trap {
+    /// Found in the module by `build.sh`, so that this is never shipped.
+    #[unsafe(export_name = "keptn_gateway_trap_for_tests")]
+    #[allow(unsafe_code, reason = "an export needs it")]
+    extern "C" fn marker() {}
+
+    pub(super) fn if_asked(headers: &[(String, Vec<u8>)]) {
+        if headers.iter().any(|(name, _)| name == "x-trap") {
+            core::arch::wasm32::unreachable();
+        }
+    }
+}
