@@ -79,7 +79,7 @@ fn given(module: &str, name: &str) -> bool {
 
 /// What a proxy-wasm host calls. A build with the feature `trap` exports one more, so that it is refused here.
 fn called(function: &str) -> bool {
-    function.starts_with("proxy_") || matches!(function, "_start" | "_initialize")
+    function.starts_with("proxy_") || matches!(function, "_start" | "_initialize" | "malloc")
 }
 
 impl fmt::Display for Info {
