@@ -6,7 +6,7 @@ use gate::authn::CheckId;
 use gate::config::Config;
 use gate::gate::Gate;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::ContextType;
+use proxy_wasm::types::{ContextType, LogLevel};
 
 use crate::filter::Filter;
 use crate::host;
@@ -40,6 +40,7 @@ impl Context for Root {
 
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
+        proxy_wasm::set_log_level(host::log_level().unwrap_or(LogLevel::Info));
         let version = env!("CARGO_PKG_VERSION");
         let commit = option_env!("KEPTN_GATEWAY_COMMIT").unwrap_or("unknown");
         match self.configure(size) {
