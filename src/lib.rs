@@ -19,10 +19,14 @@ mod host;
 mod root;
 mod stream;
 
-use proxy_wasm::types::LogLevel;
+/// What the host calls first.
+#[allow(missing_docs, reason = "the SDK's macro writes the function")]
+mod start {
+    use proxy_wasm::types::LogLevel;
 
-proxy_wasm::main! {{
-    // Envoy's own level is asked for when there is a configuration: here the host forbids it.
-    proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));
-}}
+    proxy_wasm::main! {{
+        // Envoy's own level is asked for when there is a configuration: here the host forbids it.
+        proxy_wasm::set_log_level(LogLevel::Info);
+        proxy_wasm::set_root_context(|_| Box::new(crate::root::Root::default()));
+    }}
+}

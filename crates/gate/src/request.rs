@@ -1,6 +1,7 @@
 //! A request as the gate sees it: the header lines that matter, read once.
 
 use core::fmt;
+use std::borrow::Cow;
 
 use crate::denial::Denial;
 
@@ -100,8 +101,7 @@ impl<'a> Request<'a> {
             client,
         };
         for (name, value) in headers {
-            // Envoy hands names over in lower case; a host that does not must not open a hole.
-            match name.to_ascii_lowercase().as_str() {
+            match &*lower_case(name) {
                 ":authority" => request.authority.add(value),
                 ":method" => request.method.add(value),
                 ":path" => request.path.add(value),
@@ -189,15 +189,26 @@ impl fmt::Debug for Request<'_> {
     }
 }
 
+/// Envoy hands names over in lower case; a host that does not must not open a hole.
+fn lower_case(name: &str) -> Cow<'_, str> {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(name)
+    }
+}
+
 /// Whether only the gateway, or Envoy itself, may set this header (`name` in lower case).
 ///
 /// An underscore counts as a hyphen, because some servers read it so: an alias would slip through.
 /// The `x-envoy-` ones steer Envoy's router: a client could ask for retries or mirror hosts with them.
 fn is_gateway_owned(name: &str) -> bool {
-    let Some(rest) = name.strip_prefix(['x']) else { return false };
-    let name = rest.replace('_', "-");
-    matches!(name.as_str(), "-keptn-client" | "-real-ip" | "-envoy-max-retries")
-        || ["-envoy-retry-", "-envoy-upstream-", "-envoy-hedge-", "-envoy-original-"]
+    if !name.starts_with('x') {
+        return false;
+    }
+    let name = name.replace('_', "-");
+    matches!(name.as_str(), "x-keptn-client" | "x-real-ip" | "x-envoy-max-retries")
+        || ["x-envoy-retry-", "x-envoy-upstream-", "x-envoy-hedge-", "x-envoy-original-"]
             .iter()
             .any(|prefix| name.starts_with(prefix))
 }

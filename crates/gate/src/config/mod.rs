@@ -57,7 +57,10 @@ impl Config {
             Err(error) => Err(Problems(vec![Problem {
                 place: Place::default(),
                 message: format!("this is not JSON: {error}"),
-                remedy: "write a JSON object; {} takes all defaults".to_owned(),
+                // Envoy hands a Struct over as protobuf, not as JSON: seen with 1.36 and 1.40.
+                remedy: "write a JSON object, in envoy.yaml as the text of a google.protobuf.StringValue; \
+                         {} takes all defaults"
+                    .to_owned(),
                 excerpt: None,
             }])),
         }
