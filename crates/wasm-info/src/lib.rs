@@ -1,6 +1,7 @@
 //! What a built plugin asks of its host and offers to it, and what of that we do not ship.
 
-use std::fmt::{self, Write as _};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use wasmparser::{ExternalKind, Parser, Payload, TypeRef};
 
@@ -26,10 +27,7 @@ pub struct Info {
 /// # Errors
 /// When the bytes are no WebAssembly module.
 pub fn read(wasm: &[u8]) -> Result<Info, wasmparser::BinaryReaderError> {
-    let mut info = Info {
-        file: wasm.len(),
-        ..Info::default()
-    };
+    let mut info = Info { file: wasm.len(), ..Info::default() };
     for payload in Parser::new(0).parse_all(wasm) {
         match payload? {
             Payload::ImportSection(section) => {
@@ -51,16 +49,16 @@ pub fn read(wasm: &[u8]) -> Result<Info, wasmparser::BinaryReaderError> {
                         continue;
                     }
                     if !called(export.name) {
-                        info.problems.push(format!(
-                            "it exports the function {}, which no host calls",
-                            export.name
-                        ));
+                        info.problems
+                            .push(format!("it exports the function {}, which no host calls", export.name));
                     }
                     info.functions.push(export.name.to_owned());
                 }
             }
             Payload::CodeSectionStart { size, .. } => info.code = u64::from(size),
-            Payload::DataSection(section) => info.data = section.range().end.saturating_sub(section.range().start),
+            Payload::DataSection(section) => {
+                info.data = section.range().end.saturating_sub(section.range().start)
+            }
             _ => {}
         }
     }
@@ -84,27 +82,16 @@ fn called(function: &str) -> bool {
 
 impl fmt::Display for Info {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "code {} bytes, data {} bytes, file {} bytes",
-            self.code, self.data, self.file
-        )?;
-        let mut line = String::new();
-        let mut last = "";
+        writeln!(f, "code {} bytes, data {} bytes, file {} bytes", self.code, self.data, self.file)?;
+        let mut modules = BTreeMap::<&str, BTreeSet<&str>>::new();
         for (module, name) in &self.imports {
-            if module != last {
-                write!(line, "\n  {module}:")?;
-                last = module;
-            }
-            write!(line, " {name}")?;
+            modules.entry(module).or_default().insert(name);
         }
-        writeln!(f, "imports {}{line}", self.imports.len())?;
-        write!(
-            f,
-            "exports {}\n  {}",
-            self.functions.len(),
-            self.functions.join(" ")
-        )
+        writeln!(f, "imports {}", self.imports.len())?;
+        for (module, names) in modules {
+            writeln!(f, "  {module}: {}", Vec::from_iter(names).join(" "))?;
+        }
+        write!(f, "exports {}\n  {}", self.functions.len(), self.functions.join(" "))
     }
 }
 
@@ -165,10 +152,7 @@ mod tests {
     #[test]
     fn a_function_that_no_host_calls_is_a_problem() {
         let info = read(&module("env", "proxy_log", 0, "trap")).unwrap();
-        assert_eq!(
-            info.problems,
-            ["it exports the function trap, which no host calls"]
-        );
+        assert_eq!(info.problems, ["it exports the function trap, which no host calls"]);
     }
 
     #[test]
