@@ -107,10 +107,8 @@ impl Gate {
     }
 
     fn judge(&mut self, stream: StreamId, request: &Request<'_>, now: Time) -> Result<Verdict, Denial> {
-        let method = request.method()?;
-        let protocol = if request.wants_websocket()? { Protocol::WebSocket } else { Protocol::Http };
-        let path = CanonicalPath::read(request.path).map_err(Denial::BadPath)?;
-        let (access, plan) = match self.config.routes.find(&path, method, protocol)? {
+        let (path, lookup) = self.look_up(request)?;
+        let (access, plan) = match lookup {
             Lookup::Route(found) => (found.route.access, self.plan(request, &path, &found)),
             Lookup::WrongMethod { access, allow } => (access, refuse(Denial::MethodNotAllowed { allow })),
             Lookup::Nothing => (Access::Token, refuse(Denial::UnknownPath)),
@@ -141,6 +139,20 @@ impl Gate {
             Plan::Forward(forwarding) => Verdict::Forward(Permit::to(forwarding, ground)),
             Plan::Reply(reply) => Verdict::Reply(reply),
         })
+    }
+
+    /// What is known of a request before its token: the path that is judged, and what there is for it.
+    /// `gatectl explain` shows it. The host is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// The denial that a request gets whatever its token.
+    pub fn look_up<'a>(&self, request: &Request<'a>) -> Result<(CanonicalPath<'a>, Lookup), Denial> {
+        let method = request.method()?;
+        let protocol = if request.wants_websocket()? { Protocol::WebSocket } else { Protocol::Http };
+        let path = CanonicalPath::read(request.path).map_err(Denial::BadPath)?;
+        let lookup = self.config.routes.find(&path, method, protocol)?;
+        Ok((path, lookup))
     }
 
     /// A check was sent (or the host refused to, which is nothing).

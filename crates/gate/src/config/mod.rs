@@ -56,6 +56,7 @@ impl Config {
             Ok(value) => Self::from_value(&value),
             Err(error) => Err(Problems(vec![Problem {
                 place: Place::default(),
+                is_about_key: false,
                 message: format!("this is not JSON: {error}"),
                 // Envoy hands a Struct over as protobuf, not as JSON: seen with 1.36 and 1.40.
                 remedy: "write a JSON object, in envoy.yaml as the text of a google.protobuf.StringValue; \

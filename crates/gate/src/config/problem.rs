@@ -65,6 +65,8 @@ pub struct Excerpt {
 pub struct Problem {
     /// Where.
     pub place: Place,
+    /// It is about the key of that place, not about what stands under it.
+    pub is_about_key: bool,
     /// What, in lower case and without a full stop.
     pub message: String,
     /// What to do about it.

@@ -36,6 +36,16 @@ impl Report {
         self.push(place, message, remedy, None);
     }
 
+    fn add_key(&self, place: Place, message: impl Into<String>, remedy: impl Into<String>) {
+        self.0.borrow_mut().push(Problem {
+            place,
+            is_about_key: true,
+            message: message.into(),
+            remedy: remedy.into(),
+            excerpt: None,
+        });
+    }
+
     pub(super) fn add_in(
         &self,
         place: Place,
@@ -54,7 +64,13 @@ impl Report {
         remedy: impl Into<String>,
         excerpt: Option<Excerpt>,
     ) {
-        self.0.borrow_mut().push(Problem { place, message: message.into(), remedy: remedy.into(), excerpt });
+        self.0.borrow_mut().push(Problem {
+            place,
+            is_about_key: false,
+            message: message.into(),
+            remedy: remedy.into(),
+            excerpt,
+        });
     }
 
     pub(super) fn into_problems(self) -> Vec<Problem> {
@@ -207,7 +223,7 @@ impl Drop for Section<'_> {
                     Some(word) => format!("did you mean \"{word}\"?"),
                     None => format!("the keys here are {}", known.join(", ")),
                 };
-                self.report.add(self.place.key(name), "there is no such key", remedy);
+                self.report.add_key(self.place.key(name), "there is no such key", remedy);
             }
         }
     }
