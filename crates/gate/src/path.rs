@@ -168,7 +168,7 @@ fn canonical(path: &str) -> Result<Cow<'_, str>, PathProblem> {
             _ => push_escaped(&mut out, byte),
         }
     }
-    Ok(Cow::Owned(out))
+    Ok(if out == path { Cow::Borrowed(path) } else { Cow::Owned(out) })
 }
 
 /// RFC 3986 section 2.3.
@@ -329,6 +329,7 @@ mod tests {
         let rewritten =
             |path: &'static str| CanonicalPath::read(Field::Once(path.as_bytes())).unwrap().is_rewritten();
         assert!(!rewritten("/v1/event?x"));
+        assert!(!rewritten("/v1/a%20b"));
         assert!(rewritten("/v1//event"));
         assert!(rewritten("/%76"));
     }
