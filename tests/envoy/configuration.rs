@@ -1,0 +1,1 @@
+//! What Envoy and the filter make of a configuration.

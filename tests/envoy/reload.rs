@@ -1,0 +1,1 @@
+//! Dead VMs and replaced configurations.
