@@ -11,7 +11,7 @@ check() {
     # The code that ships is the code under cfg(target_arch = "wasm32").
     wasm_cargo clippy --quiet -p keptn-gateway -p gate --lib --tests -- -D warnings || die "failed: clippy on wasm32"
     check_bans
-    RUSTDOCFLAGS='-D warnings' step cargo doc --quiet --workspace --no-deps
+    RUSTDOCFLAGS='-D warnings' step cargo doc --quiet --workspace --no-deps --document-private-items
     need_cargo_deny
     step "$cargo_deny" --all-features check --hide-inclusion-graph licenses bans sources
     check_advisories

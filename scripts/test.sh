@@ -30,12 +30,13 @@ test_wasm() {
     wasm_cargo test -p gate --lib --tests "$@" || die "failed: the tests of gate on wasm32"
 }
 
-# What only a real host can show.
+# What only a real host can show: in the Envoy that is used, and in the oldest supported.
 test_envoy() {
     need_plugins
     need_envoy
     need_envoy_oldest
-    step cargo test -p testbed "$@"
+    step env "ENVOY_BIN=$ENVOY_BIN" cargo test -p testbed "$@"
+    step env "ENVOY_BIN=$ENVOY_BIN_OLDEST" cargo test -p testbed "$@"
 }
 
 # The command that people start with.

@@ -87,11 +87,9 @@ wasm_cargo() (
     CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}/wasm
     # No path of this machine may end in the plugin (panic messages carry them), and the same sources should give
     # the same bytes anywhere. This replaces RUSTFLAGS on purpose.
-    local library
-    library=$(readlink -f /usr/lib/rustlib/src/rust || true)
     CARGO_ENCODED_RUSTFLAGS=$(join_flags \
         "--remap-path-prefix=$HOME=/home" \
-        "--remap-path-prefix=${library:-/usr/src/rust}=/rustc" \
+        "--remap-path-prefix=/usr/lib/rustlib/src/rust=/rustc" \
         "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo" \
         "--remap-path-prefix=$(pwd -P)=/keptn-gateway")
     export CARGO_TARGET_DIR CARGO_ENCODED_RUSTFLAGS
