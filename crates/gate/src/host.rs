@@ -18,6 +18,16 @@ impl Hosts {
         Self { names: names.into_iter().map(canonical).collect() }
     }
 
+    /// Whether `name` is the name or address of a host, with a port or without: `api.keptn:8080`, `[::1]`.
+    /// What is none would be equal to no request's host, or to a missing one.
+    pub(crate) fn is_host(name: &str) -> bool {
+        let host = canonical(name);
+        match host.strip_prefix('[') {
+            Some(address) => address.strip_suffix(']').is_some_and(|inner| !inner.contains(['[', ']'])),
+            None => !host.is_empty() && !host.contains([':', '[', ']']),
+        }
+    }
+
     /// Whether a request with this `:authority` is for us.
     ///
     /// Case, port and one trailing dot do not matter (they do not to DNS: CVE-2021-39155 was a
@@ -63,6 +73,25 @@ mod tests {
         }
         assert!(!hosts.are_ours(Field::Absent));
         assert!(!hosts.are_ours(Field::Once(b"api.keptn\xff")));
+    }
+
+    #[test]
+    fn what_no_request_names_is_no_host() {
+        for (name, good) in [
+            ("api.keptn", true),
+            ("api.keptn.:8080", true),
+            ("192.0.2.1:80", true),
+            ("[::1]:443", true),
+            ("[::1]", true),
+            ("::1", false),
+            ("[::1", false),
+            ("a:b", false),
+            (":80", false),
+            (".", false),
+            ("", false),
+        ] {
+            assert_eq!(Hosts::is_host(name), good, "{name}");
+        }
     }
 
     #[test]

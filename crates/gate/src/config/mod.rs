@@ -100,37 +100,35 @@ fn hosts(top: &Section<'_>, report: &Report) -> Hosts {
     let names = top.list(&keys::HOSTS).into_iter().filter_map(|(place, item)| {
         let name = reader::text(item, place.clone(), report)?;
         let odd = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']'));
-        if let Some((at, character)) = name.char_indices().find(|(_, c)| odd(*c)) {
-            let span = at..at.saturating_add(character.len_utf8());
-            report.add_in(
-                place,
-                name,
-                span,
-                "no host name has this",
-                "write each host in full, without a scheme",
-            );
-            return None;
-        }
-        if name.is_empty() {
+        let remedy = "write each host in full, without a scheme";
+        if let Some(at) = name.find(odd) {
+            report.add_in(place, name, at..at.saturating_add(1), "no host name has this", remedy);
+        } else if name.is_empty() {
             report.add(place, "this is empty", "write a host, or leave the item away");
-            return None;
+        } else if !Hosts::is_host(name) {
+            report.add_in(place, name, 0..name.len(), "this is not a host", remedy);
+        } else {
+            return Some(name);
         }
-        Some(name)
+        None
     });
     Hosts::new(names.collect::<Vec<_>>())
 }
 
 fn authn(auth: &Section<'_>, report: &Report) -> Settings {
+    let known = report.len();
     let endpoint = Endpoint {
         cluster: auth.text(&keys::AUTH_CLUSTER).into(),
         authority: auth.text(&keys::AUTH_AUTHORITY).into(),
         timeout: auth.duration(&keys::AUTH_TIMEOUT),
     };
     let deadline = auth.duration(&keys::AUTH_DEADLINE);
-    if deadline < endpoint.timeout {
+    // What could not be read is compared with nothing.
+    if report.len() == known && deadline < endpoint.timeout {
+        let [deadline, timeout] = [deadline, endpoint.timeout].map(humantime::format_duration);
         report.add(
             auth.at(&keys::AUTH_DEADLINE),
-            "the deadline is before the time-out of a check",
+            format!("the deadline, {deadline}, is before the time-out of a check, {timeout}"),
             "set auth.deadline to at least auth.timeout",
         );
     }
@@ -157,7 +155,7 @@ fn routes(top: &Section<'_>, report: &Report) -> Option<Routes> {
     let upstreams = upstreams(top, report);
     let mut places = Vec::new();
     for (place, item) in top.list(&keys::ROUTES) {
-        if let Some(route) = route(&Section::new(Some(item), place.clone(), report), &upstreams, report) {
+        if let Some(route) = route(&Section::item(item, place.clone(), report), &upstreams, report) {
             all.push(route);
             places.push(place);
         }
@@ -183,13 +181,12 @@ fn routes(top: &Section<'_>, report: &Report) -> Option<Routes> {
 fn upstreams(top: &Section<'_>, report: &Report) -> Vec<Upstream> {
     let mut upstreams = Vec::from(routes::upstreams());
     for (place, item) in top.list(&keys::UPSTREAMS) {
-        let section = Section::new(Some(item), place, report);
+        let section = Section::item(item, place, report);
         let name = section.text(&keys::UPSTREAM_NAME);
         let keeps_token = section.text(&keys::UPSTREAM_TOKEN) == "keep";
         let is_odd = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
         if let Some(at) = name.find(is_odd) {
-            let width = name.chars().nth(at).map_or(1, char::len_utf8);
-            let span = at..at.saturating_add(width);
+            let span = at..at.saturating_add(1);
             let remedy = "use letters, digits, - _ and .";
             report.add_in(
                 section.at(&keys::UPSTREAM_NAME),

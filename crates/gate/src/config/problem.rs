@@ -42,8 +42,9 @@ impl fmt::Display for Place {
         }
         for (position, step) in self.0.iter().enumerate() {
             match step {
-                Step::Key(key) if position == 0 => f.write_str(key)?,
-                Step::Key(key) => write!(f, ".{key}")?,
+                Step::Key(key) if key.is_empty() => f.write_str("\"\"")?,
+                Step::Key(key) if position == 0 => f.write_str(&visible(key))?,
+                Step::Key(key) => write!(f, ".{}", visible(key))?,
                 Step::Index(index) => write!(f, "[{index}]")?,
             }
         }
@@ -79,12 +80,25 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place, self.message)?;
         if let Some(Excerpt { text, span }) = &self.excerpt {
-            let width = |range: Range<usize>| text.get(range).map_or(0, |part| part.chars().count());
+            let width = |range: Range<usize>| text.get(range).map_or(0, |part| visible(part).chars().count());
             let (before, marked) = (width(0..span.start), width(span.clone()).max(1));
-            write!(f, "\n    {text}\n    {}{}", " ".repeat(before), "^".repeat(marked))?;
+            write!(f, "\n    {}\n    {}{}", visible(text), " ".repeat(before), "^".repeat(marked))?;
         }
         write!(f, "\n  help: {}", self.remedy)
     }
+}
+
+/// Control characters escaped: a line break would tear the excerpt from its carets.
+fn visible(text: &str) -> String {
+    let mut visible = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            visible.extend(character.escape_default());
+        } else {
+            visible.push(character);
+        }
+    }
+    visible
 }
 
 /// Everything that is wrong with a configuration, in the order of the places.

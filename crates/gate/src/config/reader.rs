@@ -54,7 +54,17 @@ impl Report {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) {
+        if text.is_empty() {
+            return self.add(place, "this is empty", remedy);
+        }
+        // Whoever points at one byte means the character that begins there.
+        let span = text.floor_char_boundary(span.start)..text.ceil_char_boundary(span.end);
         self.push(place, message, remedy, Some(Excerpt { text: text.to_owned(), span }));
+    }
+
+    /// How many there are by now.
+    pub(super) fn len(&self) -> usize {
+        self.0.borrow().len()
     }
 
     fn push(
@@ -102,6 +112,15 @@ impl<'a> Section<'a> {
         Self { object, place, report, known: RefCell::default() }
     }
 
+    /// An object that is an item of a list. Where a key's null means "as if it were not there", an item's
+    /// means nothing.
+    pub(super) fn item(value: &'a Value, place: Place, report: &'a Report) -> Self {
+        if value.is_null() {
+            report.add(place.clone(), "this is null", "write an object, { … }, or leave the item away");
+        }
+        Self::new(Some(value), place, report)
+    }
+
     fn get(&self, name: &'static str) -> Option<&'a Value> {
         self.known.borrow_mut().push(name);
         self.object?.get(name).filter(|value| !value.is_null())
@@ -132,14 +151,19 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn text(&self, key: &Key<&'static str>) -> &'a str {
-        let Some(text) = self.get(key.last()).and_then(|value| text(value, self.at(key), self.report)) else {
-            if matches!(key.kind, Kind::Required(_))
-                && self.object.is_some_and(|o| !o.contains_key(key.last()))
+        let words = |words: &[&str]| {
+            let quoted: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
+            format!("write {}", quoted.join(" or "))
+        };
+        let value = self.get(key.last());
+        if let (Kind::OneOf(known), Some(other)) = (&key.kind, value.filter(|value| !value.is_string())) {
+            self.report.add(self.at(key), format!("this is {}", describe(other)), words(known));
+            return key.default;
+        }
+        let Some(text) = value.and_then(|value| text(value, self.at(key), self.report)) else {
+            if let Kind::Required(what) = key.kind
+                && self.object.is_some_and(|object| object.get(key.last()).is_none_or(Value::is_null))
             {
-                let what = match key.kind {
-                    Kind::Required(what) => what,
-                    _ => "a value",
-                };
                 self.report.add(
                     self.place.clone(),
                     format!("\"{}\" is missing", key.last()),
@@ -149,9 +173,9 @@ impl<'a> Section<'a> {
             return key.default;
         };
         match key.kind {
-            Kind::OneOf(words) if !words.contains(&text) => {
-                let remedy = format!("write {}", words.join(" or "));
-                self.report.add_in(self.at(key), text, 0..text.len(), "this is not a word for it", remedy);
+            Kind::OneOf(known) if !known.contains(&text) => {
+                let message = "this is not a word for it";
+                self.report.add_in(self.at(key), text, 0..text.len(), message, words(known));
                 key.default
             }
             Kind::Text | Kind::Required(_) if text.is_empty() => {
@@ -186,16 +210,20 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn duration(&self, key: &Key<Duration>) -> Duration {
-        let value = self.get(key.last());
-        let Some(text) = value.and_then(|value| text(value, self.at(key), self.report)) else {
-            return key.default;
+        let remedy = || format!("write a number and a unit (ms, s, m, h), such as {}", key.example);
+        let text = match self.get(key.last()) {
+            None => return key.default,
+            Some(Value::String(text)) => text,
+            Some(other) => {
+                self.report.add(self.at(key), format!("this is {}", describe(other)), remedy());
+                return key.default;
+            }
         };
         match humantime::parse_duration(text) {
             Ok(duration) => self.within(key, duration),
             Err(error) => {
-                let remedy = format!("write a number and a unit (ms, s, m, h), such as {}", key.example);
                 let span = span_of(&error, text);
-                self.report.add_in(self.at(key), text, span, "this is not a duration", remedy);
+                self.report.add_in(self.at(key), text, span, "this is not a duration", remedy());
                 key.default
             }
         }

@@ -85,6 +85,10 @@ impl Template {
                         }
                     }
                 }
+                None if segment.contains("%2F") => {
+                    // Such a path is refused before it gets anywhere.
+                    return error("%2F is matched by {+name} alone", "write {+name} in its place", &span);
+                }
                 None if !segment.contains(['{', '}']) => segments.push(Segment::Literal(segment.into())),
                 _ => return error("a parameter must be a whole segment", "write /{name}/", &span),
             }
@@ -164,6 +168,7 @@ mod tests {
             ("/v1/{b", "{b", "a parameter must be a whole segment"),
             ("/{*rest}/x", "x", "nothing can follow {*rest}"),
             ("/v1/", "/v1/", "a template must not end in a slash"),
+            ("/v1/a%2Fb", "a%2Fb", "%2F is matched by {+name} alone"),
             ("/v1//x", "/v1//x", "no canonical path looks like this"),
             ("/v1/../x", "/v1/../x", "no canonical path looks like this"),
             ("/%76", "/%76", "no canonical path looks like this"),
