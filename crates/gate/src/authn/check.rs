@@ -45,6 +45,8 @@ impl Check {
             (":method", "POST".to_owned()),
             (":path", "/v1/auth".to_owned()),
             (":authority", endpoint.authority.as_ref().to_owned()),
+            // Without it Envoy writes its second attempt as chunked, which not every server takes.
+            ("content-length", "0".to_owned()),
             ("x-token", token.expose().to_owned()),
             // Envoy asks once more by itself when an idle connection was closed under it; it takes these
             // two away. The gate never retries.
@@ -118,10 +120,11 @@ mod tests {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
-    const ALWAYS: [(&str, &str); 7] = [
+    const ALWAYS: [(&str, &str); 8] = [
         (":method", "POST"),
         (":path", "/v1/auth"),
         (":authority", "api-service"),
+        ("content-length", "0"),
         ("x-token", "hush"),
         ("x-envoy-retry-on", "reset"),
         ("x-envoy-max-retries", "1"),
