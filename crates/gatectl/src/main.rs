@@ -1,1 +1,50 @@
-fn main() {}
+//! `gatectl`: what the gateway thinks of a configuration and of a request, without running it.
+//!
+//! The same core decides here and inside Envoy. A run is a pure function from files and arguments to an
+//! [`Outcome`]; this file alone prints.
+
+mod cli;
+mod explain;
+mod input;
+mod outcome;
+mod redact;
+mod request;
+mod source;
+mod validate;
+
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use outcome::{Exit, Outcome};
+
+fn main() -> ExitCode {
+    let outcome = match Cli::try_parse() {
+        Ok(Cli { command: Command::Validate(args) }) => validate::run(&args),
+        Ok(Cli { command: Command::Explain(args) }) => explain::run(&args),
+        Err(error) => redact::usage_error(error),
+    };
+    print(&outcome)
+}
+
+fn print(Outcome { stdout, stderr, exit }: &Outcome) -> ExitCode {
+    let printed = write(io::stdout().lock(), stdout);
+    // Where even that fails there is nobody left to tell.
+    let told = write(io::stderr().lock(), stderr);
+    match printed.and(told) {
+        Ok(()) => ExitCode::from(exit.code()),
+        Err(error) => {
+            let _ = write(io::stderr().lock(), &format!("gatectl: cannot write the output: {error}\n"));
+            ExitCode::from(Exit::CannotRun.code())
+        }
+    }
+}
+
+/// A reader that has seen enough (`gatectl … | head -1`) is no error.
+fn write(mut to: impl Write, text: &str) -> io::Result<()> {
+    match to.write_all(text.as_bytes()).and_then(|()| to.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}

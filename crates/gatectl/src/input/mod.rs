@@ -1,0 +1,251 @@
+//! From a file to the configurations in it, and to what is wrong with them and where.
+
+mod json;
+mod node;
+mod origins;
+mod yaml;
+
+use core::ops::Range;
+use std::rc::Rc;
+
+use gate::config::{Config, Excerpt, Problem, Problems};
+use serde_json::Value;
+
+use crate::source::{Note, Source};
+use node::{Data, Node};
+use origins::Origins;
+
+/// The name of the http filter, of the plugin and of its root.
+const NAME: &str = "keptn-gateway";
+
+/// The end of the type's name that Envoy's wasm filter is configured with.
+const WASM_FILTER: &str = "/envoy.extensions.filters.http.wasm.v3.Wasm";
+
+/// Keys that stand at the top of an Envoy bootstrap, and none of them in ours.
+const BOOTSTRAP: [&str; 8] = [
+    "admin",
+    "bootstrap_extensions",
+    "dynamic_resources",
+    "dynamicResources",
+    "layered_runtime",
+    "node",
+    "static_resources",
+    "staticResources",
+];
+
+/// One configuration of the gateway, found in a source, and judged.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    /// The configuration, if nothing is wrong with it.
+    pub(crate) config: Option<Config>,
+    /// What is wrong with it.
+    pub(crate) notes: Vec<Note>,
+}
+
+/// Judges the configurations in a source: at least one.
+///
+/// # Errors
+///
+/// Whole lines that say why there is nothing to judge.
+pub(crate) fn judge(source: &Source) -> Result<Vec<Judged>, String> {
+    let documents = read(source).map_err(|note| source.show(&note))?;
+    let top = match documents.as_slice() {
+        [] => {
+            let data = Data::Scalar { value: Value::Null, style: node::Style::Plain };
+            return Ok(vec![judge_node(&Node { span: 0..0, data }, source)]);
+        }
+        [top] => top,
+        [_, second, ..] => {
+            let message = "there is more than one YAML document in this file".to_owned();
+            let help = Some("give each a file of its own".to_owned());
+            return Err(source.show(&Note { span: second.span.clone(), message, help, quote: None }));
+        }
+    };
+    if BOOTSTRAP.iter().any(|key| top.get(key).is_some()) {
+        let mut found = Vec::new();
+        find(top, None, &mut found);
+        if found.is_empty() {
+            return Err(format!(
+                "{}: this Envoy configuration has no http filter {NAME}\n  help: its type is the one that ends \
+                 in {WASM_FILTER}, and it or its config is named {NAME}",
+                source.name()
+            ));
+        }
+        return Ok(found.into_iter().map(|filter| judge_filter(filter, source)).collect());
+    }
+    if top.get("apiVersion").is_some() && top.get("kind").is_some() {
+        return Err(format!(
+            "{}: this is a Kubernetes object, which is not looked into\n  help: give the plugin's configuration \
+             in a file of its own",
+            source.name()
+        ));
+    }
+    Ok(vec![judge_node(top, source)])
+}
+
+/// JSON where it is that: YAML has other escapes.
+fn read(source: &Source) -> Result<Vec<Rc<Node>>, Note> {
+    if source.text().trim_ascii().is_empty() {
+        return Ok(Vec::new());
+    }
+    match json::read(source) {
+        Ok(node) => Ok(vec![Rc::new(node)]),
+        Err(note) if source.name().ends_with(".json") => Err(note),
+        Err(_) => yaml::read(source),
+    }
+}
+
+/// Finds the configurations of Envoy's wasm filter that are meant for us; `name` is what the filter around
+/// `node` is called.
+fn find<'a>(node: &'a Node, name: Option<&str>, found: &mut Vec<&'a Node>) {
+    match &node.data {
+        Data::Scalar { .. } => {}
+        Data::List(items) => items.iter().for_each(|item| find(item, None, found)),
+        Data::Object(object) => {
+            let is_wasm = node
+                .get("@type")
+                .and_then(|kind| kind.as_str())
+                .is_some_and(|kind| kind.ends_with(WASM_FILTER));
+            let config = node.get("config");
+            let of_config = |key| config.and_then(|config| config.get(key)).and_then(|value| value.as_str());
+            if is_wasm
+                && [name, of_config("name"), of_config("root_id"), of_config("rootId")].contains(&Some(NAME))
+            {
+                found.push(node);
+                return;
+            }
+            let name = node.get("name").and_then(|name| name.as_str());
+            object.iter().for_each(|entry| find(&entry.value, name, found));
+        }
+    }
+}
+
+/// Judges what Envoy would hand over from this configuration of its wasm filter.
+fn judge_filter(filter: &Node, source: &Source) -> Judged {
+    let Some(any) = filter.get("config").and_then(|config| config.get("configuration")) else {
+        return Judged { config: Config::from_value(&Value::Null).ok(), notes: Vec::new() };
+    };
+    let kind = any.get("@type");
+    let value = any.get("value");
+    let help =
+        "write \"@type\": type.googleapis.com/google.protobuf.StringValue, and as its value text in JSON";
+    let wrong = |span: &Range<usize>, message: &str| Note {
+        span: span.clone(),
+        message: message.to_owned(),
+        help: Some(help.to_owned()),
+        quote: None,
+    };
+    match (kind.and_then(|kind| kind.as_str()).and_then(|kind| kind.rsplit('/').next()), value) {
+        (Some("google.protobuf.StringValue"), None) => {
+            Judged { config: Config::from_value(&Value::Null).ok(), notes: Vec::new() }
+        }
+        (Some("google.protobuf.StringValue"), Some(value)) => match value.as_str() {
+            Some(text) => judge_text(text, value, source),
+            None => Judged { config: None, notes: vec![wrong(&value.span, "this is not text")] },
+        },
+        (Some("google.protobuf.Struct"), value) => {
+            let mut judged =
+                value.map_or(Judged { config: None, notes: Vec::new() }, |value| judge_node(value, source));
+            let span = kind.map_or(any.span.clone(), |kind| kind.span.clone());
+            // Seen with Envoy 1.36 and 1.40.
+            let message = "Envoy hands a Struct over as protobuf, which the filter does not read";
+            judged.notes.push(wrong(&span, message));
+            in_order(judged.notes)
+        }
+        _ => {
+            let span = kind.map_or(any.span.clone(), |kind| kind.span.clone());
+            Judged {
+                config: None,
+                notes: vec![wrong(&span, "the filter reads no configuration of this type")],
+            }
+        }
+    }
+}
+
+/// Judges JSON that is a string of another document, as the filter does.
+fn judge_text(text: &str, node: &Node, source: &Source) -> Judged {
+    let origins = Origins::of(node, source.text());
+    let inner = Source::new(source.name().to_owned(), text.to_owned());
+    let outer = |note: Note| match origins.as_ref().and_then(|origins| origins.map(&note.span)) {
+        Some(span) => Note { span, ..note },
+        // Its own line, at least.
+        None => {
+            let (line, within) = inner.in_line(&note.span);
+            let quote = note.quote.or_else(|| Some((line.to_owned(), within)));
+            Note { span: node.span.clone(), quote, ..note }
+        }
+    };
+    if text.trim_ascii().is_empty() {
+        return Judged { config: Config::from_json(text.as_bytes()).ok(), notes: Vec::new() };
+    }
+    match json::read(&inner) {
+        Ok(top) => {
+            let judged = judge_node(&top, &inner);
+            Judged { config: judged.config, notes: judged.notes.into_iter().map(outer).collect() }
+        }
+        Err(note) => {
+            let help = Some("Envoy hands this text over as it is: write a JSON object".to_owned());
+            Judged { config: None, notes: vec![outer(Note { help, ..note })] }
+        }
+    }
+}
+
+fn judge_node(top: &Node, source: &Source) -> Judged {
+    let mut notes = Vec::new();
+    repeated_keys(top, "", &mut notes);
+    let config = Config::from_value(&top.to_value());
+    let problems = config.as_ref().err().into_iter().flat_map(Problems::iter);
+    notes.extend(problems.map(|problem| note_of(problem, top, source)));
+    Judged { config: config.ok(), ..in_order(notes) }
+}
+
+/// In the order of the file; the core's is the places'.
+fn in_order(mut notes: Vec<Note>) -> Judged {
+    notes.sort_by_key(|note| note.span.start);
+    notes.dedup();
+    Judged { config: None, notes }
+}
+
+/// The core never sees these: of two values it gets the last.
+fn repeated_keys(node: &Node, place: &str, notes: &mut Vec<Note>) {
+    match &node.data {
+        Data::Scalar { .. } => {}
+        Data::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                repeated_keys(item, &format!("{place}[{index}]"), notes);
+            }
+        }
+        Data::Object(object) => {
+            let below = |key: &str| if place.is_empty() { key.to_owned() } else { format!("{place}.{key}") };
+            notes.extend(object.repeated.iter().map(|(key, span)| Note {
+                span: span.clone(),
+                message: format!("{}: this key stands here twice", below(key)),
+                help: Some("keep one of them".to_owned()),
+                quote: None,
+            }));
+            for entry in object.iter() {
+                repeated_keys(&entry.value, &below(&entry.key), notes);
+            }
+        }
+    }
+}
+
+fn note_of(problem: &Problem, top: &Node, source: &Source) -> Note {
+    let target = top.follow(problem.place.steps());
+    let (span, quote) = match (&problem.excerpt, target.key_span) {
+        (Some(Excerpt { text, span }), _) => {
+            match Origins::of(target.node, source.text()).and_then(|origins| origins.map(span)) {
+                Some(span) => (span, None),
+                None => (target.node.span.clone(), Some((text.clone(), span.clone()))),
+            }
+        }
+        (None, Some(key)) if problem.is_about_key => (key, None),
+        (None, _) => (target.node.opening(), None),
+    };
+    Note {
+        span,
+        message: format!("{}: {}", problem.place, problem.message),
+        help: Some(problem.remedy.clone()),
+        quote,
+    }
+}

@@ -1,0 +1,34 @@
+//! Usage errors without the user's words: a forgotten `-H` must not print the token after it.
+
+use clap::error::{ContextKind, ContextValue};
+
+use crate::outcome::{Exit, Outcome};
+
+/// The outcome of arguments that clap did not accept, or of `--help`.
+pub(crate) fn usage_error(mut error: clap::Error) -> Outcome {
+    for kind in [ContextKind::InvalidArg, ContextKind::InvalidValue, ContextKind::InvalidSubcommand] {
+        let is_foreign = matches!(error.get(kind), Some(ContextValue::String(text)) if !is_harmless(text));
+        if is_foreign {
+            error.insert(kind, ContextValue::String("(not shown)".to_owned()));
+        }
+    }
+    // Its tips repeat what was given.
+    if error.get(ContextKind::Suggested).is_some() {
+        error.insert(ContextKind::Suggested, ContextValue::None);
+    }
+    let text = error.render().to_string();
+    match error.exit_code() {
+        0 => Outcome { stdout: text, ..Outcome::default() },
+        _ => Outcome { stderr: text, exit: Exit::CannotRun, ..Outcome::default() },
+    }
+}
+
+/// Whether `text` is how clap names an argument (`--answer <ANSWER>`), a short word that was meant as an
+/// option, or nothing. No token looks like that: Keptn's are base64.
+fn is_harmless(text: &str) -> bool {
+    let first = text.split(' ').next().unwrap_or_default();
+    let is_option = first.len() <= 20
+        && first.starts_with("--")
+        && first.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    text.is_empty() || is_option || first == "-H" || first.starts_with(['<', '['])
+}

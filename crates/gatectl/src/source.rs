@@ -1,0 +1,200 @@
+//! Texts with lines and columns, and what is shown of them.
+
+use core::fmt::Write as _;
+use core::ops::Range;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use unicode_width::UnicodeWidthChar;
+
+/// The longest file that is read. The largest Envoy bootstraps are a tenth of it.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
+
+/// How much of a line is shown, in columns of the terminal.
+const SHOWN: usize = 100;
+
+/// How much of it is shown before the caret, if it is longer.
+const SHOWN_BEFORE: usize = 40;
+
+/// A text that was read, and how people call it.
+#[derive(Debug)]
+pub(crate) struct Source {
+    name: String,
+    text: String,
+    line_starts: Vec<usize>,
+    /// Then columns are bytes, and need not be counted.
+    is_ascii: bool,
+}
+
+/// Something to say about a part of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Note {
+    /// The offending bytes; the caret stands under those of the first line.
+    pub(crate) span: Range<usize>,
+    /// What is wrong, with the place in the configuration.
+    pub(crate) message: String,
+    /// What to do about it.
+    pub(crate) help: Option<String>,
+    /// The offending string and bytes of it, where the source has it in a form that a caret cannot point
+    /// into.
+    pub(crate) quote: Option<(String, Range<usize>)>,
+}
+
+impl Source {
+    /// Reads a file; `-` is standard input.
+    ///
+    /// # Errors
+    ///
+    /// A line that says why not.
+    pub(crate) fn read(path: &Path) -> Result<Self, String> {
+        let (name, bytes) = if path == Path::new("-") {
+            ("standard input".to_owned(), read(io::stdin().lock()))
+        } else {
+            (visible(&path.to_string_lossy()), File::open(path).and_then(read))
+        };
+        let bytes = bytes.map_err(|error| format!("{name}: cannot be read: {error}"))?;
+        match String::from_utf8(bytes) {
+            Ok(text) => Ok(Self::new(name, text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned())),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                let source = Self::new(name, String::from_utf8_lossy(error.as_bytes()).into_owned());
+                let note = Note {
+                    // What comes before is not changed by the lossy reading.
+                    span: at..at.saturating_add('\u{fffd}'.len_utf8()),
+                    message: "this is not UTF-8".to_owned(),
+                    help: Some("save the file as UTF-8".to_owned()),
+                    quote: None,
+                };
+                Err(source.show(&note))
+            }
+        }
+    }
+
+    pub(crate) fn new(name: String, text: String) -> Self {
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at);
+        let line_starts = [0].into_iter().chain(ends.map(|at| at.saturating_add(1))).collect();
+        let is_ascii = text.is_ascii();
+        Self { name, text, line_starts, is_ascii }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where line `line`, counted from 1, begins.
+    pub(crate) fn line_start(&self, line: usize) -> usize {
+        line.checked_sub(1).and_then(|index| self.line_starts.get(index)).copied().unwrap_or(self.text.len())
+    }
+
+    /// The number of the line that `at` is in, from 1, and its bytes without the line's end.
+    fn line_of(&self, at: usize) -> (usize, Range<usize>) {
+        let line = self.line_starts.partition_point(|start| *start <= at).max(1);
+        let start = self.line_start(line);
+        let end = self.line_start(line.saturating_add(1));
+        let text = self.text.get(start..end).unwrap_or_default();
+        (line, start..start.saturating_add(text.trim_end_matches(['\n', '\r']).len()))
+    }
+
+    /// The first line of `span`, and `span` in it.
+    pub(crate) fn in_line(&self, span: &Range<usize>) -> (&str, Range<usize>) {
+        let (_, line) = self.line_of(span.start);
+        let text = self.text.get(line.clone()).unwrap_or_default();
+        let within = |at: usize| floor(text, at.saturating_sub(line.start));
+        (text, within(span.start)..within(span.end.max(span.start)))
+    }
+
+    /// `note` with its position, its line, a caret and its help, as whole lines.
+    pub(crate) fn show(&self, note: &Note) -> String {
+        let (number, _) = self.line_of(note.span.start);
+        let (text, span) = self.in_line(&note.span);
+        let before = text.get(..span.start).unwrap_or_default();
+        let before = if self.is_ascii { before.len() } else { before.chars().count() };
+        let column = before.saturating_add(1);
+        let (shown, before, marked) = excerpt(text, span);
+
+        let gutter = " ".repeat(number.to_string().len());
+        let mut out = String::new();
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "{}:{number}:{column}: {}", self.name, visible(&note.message));
+        let _ = writeln!(out, "{gutter} |");
+        let _ = writeln!(out, "{}", format!("{number} | {shown}").trim_end());
+        let _ = writeln!(out, "{gutter} | {}{}", " ".repeat(before), "^".repeat(marked));
+        if let Some((quoted, span)) = &note.quote {
+            let (shown, before, marked) = excerpt(quoted, span.clone());
+            let _ = writeln!(out, "{gutter} = text: {shown}");
+            let _ = writeln!(out, "{gutter}         {}{}", " ".repeat(before), "^".repeat(marked));
+        }
+        if let Some(help) = &note.help {
+            let _ = writeln!(out, "{gutter} = help: {}", visible(help));
+        }
+        out
+    }
+}
+
+fn read(from: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = from.take(MAX_BYTES.saturating_add(1)).read_to_end(&mut bytes)?;
+    if u64::try_from(read).is_ok_and(|read| read <= MAX_BYTES) {
+        Ok(bytes)
+    } else {
+        Err(io::Error::other("it is longer than 16 MiB"))
+    }
+}
+
+/// The largest character boundary of `text` that is not after `at`.
+fn floor(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+/// The part of `line` that is shown, and how wide it is before and in `span`. It looks at no more of a
+/// line than it shows: a whole file may be one.
+fn excerpt(line: &str, span: Range<usize>) -> (String, usize, usize) {
+    let part = |range: Range<usize>| line.get(range).unwrap_or_default();
+    let whole = fitting(line.chars(), SHOWN) == line.len();
+    let most = if whole { SHOWN } else { SHOWN_BEFORE };
+    let before = fitting(part(0..span.start).chars().rev(), most);
+    let from = span.start.saturating_sub(before);
+    let to = from.saturating_add(fitting(part(from..line.len()).chars(), SHOWN));
+    let lead = if from > 0 { "…" } else { "" };
+    let trail = if to < line.len() { "…" } else { "" };
+    let before = width(lead).saturating_add(width(part(from..span.start)));
+    let marked = width(part(span.start..span.end.min(to))).max(1);
+    (format!("{lead}{}{trail}", visible(part(from..to))), before, marked)
+}
+
+/// How many bytes of these characters fit into so many columns.
+fn fitting(characters: impl Iterator<Item = char>, columns: usize) -> usize {
+    let widths = characters.scan(0_usize, |total, character| {
+        *total = total.saturating_add(width_of(character));
+        (*total <= columns).then_some(character.len_utf8())
+    });
+    widths.fold(0, usize::saturating_add)
+}
+
+fn width(text: &str) -> usize {
+    text.chars().map(width_of).fold(0, usize::saturating_add)
+}
+
+fn width_of(character: char) -> usize {
+    shown_as(character).width().unwrap_or(1)
+}
+
+/// `text` on one line, with nothing in it that would act on a terminal or reorder what is read.
+pub(crate) fn visible(text: &str) -> String {
+    text.chars().map(shown_as).collect()
+}
+
+fn shown_as(character: char) -> char {
+    match character {
+        '\t' => ' ',
+        // Embeddings, overrides and isolates: a line could read other than it is.
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => '\u{fffd}',
+        _ if character.is_control() => '\u{fffd}',
+        _ => character,
+    }
+}
