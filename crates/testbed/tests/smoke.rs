@@ -6,7 +6,7 @@ use testbed::{
     Bootstrap, Envoy, Error, Result,
     client::{Frames, H2, Message, Raw, Request, WebSocket},
     envoy::Options,
-    keptn::{ApiService, ConfigurationService, Gate, Order, Outcome, Reply, Scope},
+    keptn::{ApiService, ConfigurationService, Gate, Order, Outcome, Reply, Scope, Settings},
 };
 
 const TOKEN: &str = "c2VjcmV0LXNlY3JldA==";
@@ -41,7 +41,12 @@ impl Bed {
         let api = ApiService::start(TOKEN).await.unwrap();
         let configuration = ConfigurationService::start().await.unwrap();
         api.wire(&configuration);
-        let envoy = Envoy::start(&Self::bootstrap(&api, &configuration)).await.unwrap();
+        let bootstrap = Self::bootstrap(&api, &configuration);
+        assert!(
+            !bootstrap.json().to_string().contains("stand-in-"),
+            "the stand-ins inside Envoy are replaced"
+        );
+        let envoy = Envoy::start(&bootstrap).await.unwrap();
         Self { api, configuration, envoy }
     }
 
@@ -252,6 +257,31 @@ async fn http2_carries_what_libraries_refuse() {
 }
 
 #[tokio::test]
+async fn idle_connections_are_closed_and_busy_ones_are_not() {
+    let settings = Settings { idle_timeout: Duration::from_millis(20), ..Settings::default() };
+    let api = ApiService::start_with(TOKEN, &settings).await.unwrap();
+    let gate = Gate::new();
+    api.orders.next(1, Scope::All, Order::Hang(gate.clone()));
+    let mut busy = Raw::connect(api.address()).await.unwrap();
+    busy.write(&Request::get("/v1/x").bytes()).await.unwrap();
+    gate.wait_for(1).await.unwrap();
+
+    let mut client = Raw::connect(api.address()).await.unwrap();
+    assert_eq!(client.send(&Request::get("/v1/x")).await.unwrap().status, 404);
+    assert_eq!(client.read_to_end().await.unwrap(), b"");
+    assert_eq!(api.connections(), 1);
+    gate.open();
+    assert_eq!(busy.read_response(false).await.unwrap().status, 404);
+    assert_eq!(busy.read_to_end().await.unwrap(), b"");
+
+    // Pooled or not: closed with a request under way, and reset before anything is read.
+    api.reset_new_connections(true);
+    let refused = Raw::connect(api.address()).await.unwrap().send(&Request::get("/v1/x")).await;
+    assert!(refused.is_err(), "{refused:?}");
+    assert_eq!(api.records.count(), 2);
+}
+
+#[tokio::test]
 async fn nothing_is_left_behind() {
     let bed = Bed::start().await;
     let pid = bed.envoy.pid();
@@ -285,6 +315,12 @@ async fn listeners_can_be_replaced_under_way() -> Result<()> {
     assert!(envoy.replace_listeners(&second).await?);
     assert_eq!(envoy.listener("gateway"), port);
     assert_eq!(Raw::connect(port).await?.send(&Request::get("/")).await?.status, 418);
+    // Early answers to uploads, which both end differently.
+    let upload = Request::post("/").body(vec![b'x'; 8 << 20]);
+    let answer = Raw::connect(port).await?.send(&upload).await?;
+    assert_eq!((answer.status, answer.complete), (418, true), "{answer:?}");
+    let answer = H2::connect(port).await?.send(&upload).await?;
+    assert_eq!((answer.status, answer.complete), (418, true), "{answer:?}");
 
     let broken = first.listener("gateway", |listener| listener.routes(json!([{ "nonsense": true }])));
     assert!(!envoy.replace_listeners(&broken).await?);

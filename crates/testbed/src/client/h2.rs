@@ -242,8 +242,10 @@ async fn read_body(mut stream: RecvStream, answer: &mut Response) {
             }
             Some(Err(error)) => {
                 answer.reset = error.reason().map(u32::from);
-                // An early answer to an upload ends so: it is whole, and the upload is not wanted any more.
-                answer.complete = error.reason() == Some(h2::Reason::NO_ERROR);
+                // A whole early answer to an upload is followed by RST_STREAM(NO_ERROR), and `h2` forgets its end.
+                let length = answer.header("content-length");
+                let whole = length.is_none_or(|length| length == answer.body.len().to_string());
+                answer.complete = whole && error.reason() == Some(h2::Reason::NO_ERROR);
                 return;
             }
             None => {

@@ -197,7 +197,8 @@ pub struct Response {
     pub body: Vec<u8>,
     /// The body ended as its framing says. False: the connection or the stream broke before.
     pub complete: bool,
-    /// The error code of the RST_STREAM that ended the stream, also when the answer was complete before it.
+    /// The error code of the RST_STREAM that ended the stream. `Some(0)`, with a complete answer, may come after an
+    /// upload that was not wanted to its end.
     pub reset: Option<u32>,
 }
 

@@ -5,11 +5,12 @@ use crate::{Error, Result, wait::within};
 use std::{
     io,
     net::{IpAddr, SocketAddr},
+    pin::pin,
     time::Duration,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpStream, tcp::ReadHalf},
 };
 
 const MOST_HEADERS: usize = 256;
@@ -69,19 +70,28 @@ impl Raw {
         Ok(written)
     }
 
-    /// Sends the request and reads the answer.
+    /// Sends the request and reads the answer. An answer that comes before the whole body is sent counts: the rest is
+    /// not sent then, and the connection is of no further use.
     ///
     /// # Errors
     /// The connection broke before the head of an answer had come, or the answer is not HTTP.
     pub async fn send(&mut self, request: &Request) -> Result<Response> {
-        // The answer may come, and the other end close, before the body is written: then there is an answer to read
-        // all the same.
-        let written = self.write(&request.bytes()).await;
-        let answer = self.read_response(request.is_head()).await;
-        match (written, answer) {
-            (_, Ok(response)) => Ok(response),
-            (Err(error), Err(_)) | (Ok(()), Err(error)) => Err(error),
+        let bytes = request.bytes();
+        let (read, mut write) = self.stream.split();
+        let mut reader = Reader { stream: read, buffer: &mut self.buffer };
+        // Read while writing: a server that refuses an upload answers and closes, and what was not read by then is
+        // lost to the reset.
+        let answer = reader.response(request.is_head());
+        let mut answer = pin!(answer);
+        tokio::select! {
+            early = &mut answer => return early,
+            written = within("room to write", write.write_all(&bytes)) => match written {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return answer.await.map_err(|_| Error::new(format!("writing: {error}"))),
+                Err(error) => return Err(error),
+            },
         }
+        answer.await
     }
 
     /// Reads one answer. `no_body`: it is the answer to a HEAD.
@@ -89,18 +99,7 @@ impl Raw {
     /// # Errors
     /// The connection broke before the head of an answer had come, or the answer is not HTTP.
     pub async fn read_response(&mut self, no_body: bool) -> Result<Response> {
-        let mut interim = Vec::new();
-        loop {
-            let (status, headers) = self.read_head().await?;
-            if (100..200).contains(&status) && status != 101 {
-                interim.push(status);
-                continue;
-            }
-            let mut body = Vec::new();
-            let bodiless = no_body || status < 200 || status == 204 || status == 304;
-            let complete = bodiless || self.read_body(&headers, &mut body).await?;
-            return Ok(Response { status, interim, headers, body, complete, reset: None });
-        }
+        self.reader().response(no_body).await
     }
 
     /// Reads until the other end closes: whatever it still sent. A reset counts as closed.
@@ -108,8 +107,7 @@ impl Raw {
     /// # Errors
     /// It does not close.
     pub async fn read_to_end(&mut self) -> Result<Vec<u8>> {
-        while self.fill().await? {}
-        Ok(std::mem::take(&mut self.buffer))
+        self.reader().rest().await
     }
 
     /// Says that nothing more will be written; answers can still be read.
@@ -130,11 +128,42 @@ impl Raw {
         (self.stream, self.buffer)
     }
 
-    async fn read_head(&mut self) -> Result<(u16, Headers)> {
+    fn reader(&mut self) -> Reader<'_> {
+        Reader { stream: self.stream.split().0, buffer: &mut self.buffer }
+    }
+}
+
+struct Reader<'a> {
+    stream: ReadHalf<'a>,
+    buffer: &'a mut Vec<u8>,
+}
+
+impl Reader<'_> {
+    async fn response(&mut self, no_body: bool) -> Result<Response> {
+        let mut interim = Vec::new();
+        loop {
+            let (status, headers) = self.head().await?;
+            if (100..200).contains(&status) && status != 101 {
+                interim.push(status);
+                continue;
+            }
+            let mut body = Vec::new();
+            let bodiless = no_body || status < 200 || status == 204 || status == 304;
+            let complete = bodiless || self.body(&headers, &mut body).await?;
+            return Ok(Response { status, interim, headers, body, complete, reset: None });
+        }
+    }
+
+    async fn rest(&mut self) -> Result<Vec<u8>> {
+        while self.fill().await? {}
+        Ok(std::mem::take(self.buffer))
+    }
+
+    async fn head(&mut self) -> Result<(u16, Headers)> {
         loop {
             let mut lines = [httparse::EMPTY_HEADER; MOST_HEADERS];
             let mut head = httparse::Response::new(&mut lines);
-            let parsed = head.parse(&self.buffer).map_err(|error| {
+            let parsed = head.parse(self.buffer).map_err(|error| {
                 let start = &self.buffer[..self.buffer.len().min(200)];
                 Error::new(format!("the answer is not HTTP/1.1 ({error}): {}", start.escape_ascii()))
             })?;
@@ -155,19 +184,19 @@ impl Raw {
     }
 
     /// True: the body is whole.
-    async fn read_body(&mut self, headers: &Headers, body: &mut Vec<u8>) -> Result<bool> {
+    async fn body(&mut self, headers: &Headers, body: &mut Vec<u8>) -> Result<bool> {
         if values(headers, "transfer-encoding").any(|value| value.eq_ignore_ascii_case(b"chunked")) {
-            return self.read_chunks(body).await;
+            return self.chunks(body).await;
         }
         let Some(length) = values(headers, "content-length").next() else {
-            body.extend(self.read_to_end().await?);
+            body.extend(self.rest().await?);
             return Ok(true);
         };
         let length = std::str::from_utf8(length).ok().and_then(|text| text.parse::<usize>().ok());
         let length = length.ok_or_else(|| Error::new("the answer's content-length is not a number"))?;
         while self.buffer.len() < length {
             if !self.fill().await? {
-                body.append(&mut self.buffer);
+                body.append(self.buffer);
                 return Ok(false);
             }
         }
@@ -175,10 +204,10 @@ impl Raw {
         Ok(true)
     }
 
-    async fn read_chunks(&mut self, body: &mut Vec<u8>) -> Result<bool> {
+    async fn chunks(&mut self, body: &mut Vec<u8>) -> Result<bool> {
         loop {
             let size = loop {
-                match httparse::parse_chunk_size(&self.buffer) {
+                match httparse::parse_chunk_size(self.buffer) {
                     Ok(httparse::Status::Complete((start, size))) => {
                         self.buffer.drain(..start);
                         break usize::try_from(size).map_err(Error::during("a chunk's size"))?;
@@ -204,7 +233,7 @@ impl Raw {
 
     /// Reads what there is. False: the other end has closed.
     async fn fill(&mut self) -> Result<bool> {
-        match within("bytes to read", self.stream.read_buf(&mut self.buffer)).await? {
+        match within("bytes to read", self.stream.read_buf(self.buffer)).await? {
             Ok(count) => Ok(count > 0),
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(false),
             Err(error) => Err(Error::new(format!("reading: {error}"))),

@@ -12,7 +12,9 @@ mod log_stream;
 mod orders;
 mod records;
 mod request;
+mod sending;
 mod server;
+mod serving;
 mod store;
 mod tap;
 

@@ -2,31 +2,21 @@
 
 use super::{
     answer::Answer,
-    orders::{Gate, Order, Orders, Reply},
-    records::{Outcome, Recording, Records},
+    orders::Orders,
+    records::{Outcome, Records},
     request::Request,
     tap::{Tap, Wire},
 };
 use crate::{Error, Result, client::Headers};
-use bytes::Bytes;
-use http_body_util::BodyExt;
-use hyper::{
-    Response,
-    body::{Body, Frame, Incoming, SizeHint},
-    service::service_fn,
-};
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use std::{
-    convert::Infallible,
     fmt,
-    future::Future,
     net::SocketAddr,
-    pin::Pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
-    task::{Context, Poll, ready},
     time::Duration,
 };
 use tokio::{
@@ -68,10 +58,10 @@ pub struct StandIn {
     shared: Arc<Shared>,
 }
 
-struct Shared {
-    handler: Arc<dyn Handler>,
-    records: Records,
-    orders: Orders,
+pub(super) struct Shared {
+    pub(super) handler: Arc<dyn Handler>,
+    pub(super) records: Records,
+    pub(super) orders: Orders,
     idle_timeout: Duration,
     accepted: AtomicUsize,
     open: AtomicUsize,
@@ -187,18 +177,18 @@ impl fmt::Debug for StandIn {
     }
 }
 
-struct Connection {
-    number: usize,
-    wire: Wire,
+pub(super) struct Connection {
+    pub(super) number: usize,
+    pub(super) wire: Wire,
     /// How many requests are under way: 0 or 1.
     busy: watch::Sender<usize>,
 }
 
 /// While it lives, the connection is not idle.
-struct Busy(Arc<Connection>);
+pub(super) struct Busy(Arc<Connection>);
 
 impl Busy {
-    fn new(connection: &Arc<Connection>) -> Self {
+    pub(super) fn new(connection: &Arc<Connection>) -> Self {
         connection.busy.send_modify(|busy| *busy += 1);
         Self(connection.clone())
     }
@@ -264,90 +254,6 @@ impl Shared {
             recording.ends(Outcome::NotHttp);
         }
     }
-
-    async fn serve(
-        &self,
-        connection: &Arc<Connection>,
-        mut request: hyper::Request<Incoming>,
-    ) -> std::result::Result<Response<Sending>, Broken> {
-        let busy = Busy::new(connection);
-        let wire = &connection.wire;
-        let upgrade = request.headers().contains_key("upgrade");
-        let head = wire.take_head(upgrade || !request.body().is_end_stream());
-        let (method, target, headers) = read_head(&head);
-        let mut recording = self.records.begin(connection.number, &method, &target, headers.clone());
-        let mut request_seen = Request {
-            method,
-            target: String::from_utf8_lossy(&target).into_owned(),
-            headers,
-            body: Bytes::new(),
-        };
-        let orders = self.orders.take(request_seen.path());
-
-        if orders.iter().any(|order| matches!(order, Order::ResetBeforeBody)) {
-            return reset(recording, wire);
-        }
-        for order in &orders {
-            if let Order::HangBeforeBody(gate) = order {
-                gate.pass().await;
-            }
-        }
-        let on_upgrade = hyper::upgrade::on(&mut request);
-        if orders.iter().any(|order| matches!(order, Order::AnswerBeforeBody)) {
-            let reply = match self.handler.answer(&request_seen) {
-                Answer::Reply(reply) => reply,
-                Answer::Panic | Answer::Upgrade(..) => Reply::status(200),
-            };
-            let (reply, sending) = obey(&orders, reply);
-            let (connection, status) = (connection.clone(), reply.status);
-            tokio::spawn(async move {
-                let _ = read_body(request.into_body(), &mut recording).await;
-                connection.wire.body_ended();
-                recording.ends(Outcome::Answered(status));
-            });
-            return Ok(respond(&reply, sending, busy, &orders));
-        }
-        let Some(body) = read_body(request.into_body(), &mut recording).await else {
-            // The record says that the client went away.
-            drop(recording);
-            return Err(Broken);
-        };
-        request_seen.body = body;
-        if !upgrade {
-            wire.body_ended();
-        }
-
-        for order in &orders {
-            match order {
-                Order::Delay(time) => tokio::time::sleep(*time).await,
-                Order::Hang(gate) => gate.pass().await,
-                Order::Reset => return reset(recording, wire),
-                Order::Close => return broken(recording),
-                Order::HalfHeader => wire.write_instead(b"HTTP/1.1 200 OK\r\nContent-Le".to_vec()),
-                Order::Garbage(bytes) => wire.write_instead(bytes.clone()),
-                _ => {}
-            }
-        }
-        let reply = match self.handler.answer(&request_seen) {
-            Answer::Reply(reply) => reply,
-            // An answer of its own can still be ordered for what the real service does not survive.
-            Answer::Panic if answers(&orders) => Reply::status(200),
-            Answer::Panic => return broken(recording),
-            Answer::Upgrade(reply, _) if answers(&orders) => reply,
-            Answer::Upgrade(reply, task) => {
-                recording.ends(Outcome::Answered(reply.status));
-                tokio::spawn(async move {
-                    if let Ok(stream) = on_upgrade.await {
-                        task(stream).await;
-                    }
-                });
-                return Ok(respond(&reply, Sending::whole(Bytes::new()), busy, &orders));
-            }
-        };
-        let (reply, sending) = obey(&orders, reply);
-        recording.ends(Outcome::Answered(reply.status));
-        Ok(respond(&reply, sending, busy, &orders))
-    }
 }
 
 /// Returns when no request has been under way for `timeout`.
@@ -358,162 +264,5 @@ async fn idle(mut busy: watch::Receiver<usize>, timeout: Duration) {
             () = tokio::time::sleep(timeout) => return,
             _ = busy.wait_for(|busy| *busy > 0) => {}
         }
-    }
-}
-
-fn read_head(bytes: &[u8]) -> (String, Vec<u8>, Headers) {
-    let mut lines = [httparse::EMPTY_HEADER; 256];
-    let mut head = httparse::Request::new(&mut lines);
-    // hyper has accepted these bytes with the same parser.
-    let _ = head.parse(bytes);
-    let headers = head.headers.iter().map(|line| (line.name.into(), line.value.to_vec())).collect();
-    (head.method.unwrap_or_default().into(), head.path.unwrap_or_default().into(), headers)
-}
-
-/// `None`: the client went away before the end.
-async fn read_body(mut body: Incoming, recording: &mut Recording) -> Option<Bytes> {
-    while let Some(frame) = body.frame().await {
-        if let Some(chunk) = frame.ok()?.data_ref() {
-            recording.body_chunk(chunk);
-        }
-    }
-    Some(recording.body_end())
-}
-
-fn answers(orders: &[Order]) -> bool {
-    orders.iter().any(|order| matches!(order, Order::Answer(_) | Order::HugeBody(_)))
-}
-
-fn obey(orders: &[Order], usual: Reply) -> (Reply, Sending) {
-    let mut reply = usual;
-    let mut huge = None;
-    let mut gate = None;
-    for order in orders {
-        match order {
-            Order::Answer(other) => reply = other.clone(),
-            Order::HugeBody(length) => {
-                reply = Reply::status(200);
-                huge = Some(*length);
-            }
-            Order::HangInAnswer(at) => gate = Some(at.clone()),
-            _ => {}
-        }
-    }
-    let mut sending = huge.map_or_else(|| Sending::whole(reply.body.clone()), Sending::huge);
-    sending.gate = gate.map(|gate| (sending.left / 2, gate.into()));
-    (reply, sending)
-}
-
-fn respond(reply: &Reply, mut sending: Sending, busy: Busy, orders: &[Order]) -> Response<Sending> {
-    sending.busy = Some(busy);
-    let mut response = Response::builder().status(reply.status);
-    for (name, value) in &reply.headers {
-        response = response.header(name, value.as_slice());
-    }
-    let closing = |order: &Order| matches!(order, Order::CloseAfter | Order::HalfHeader | Order::Garbage(_));
-    if orders.iter().any(closing) {
-        response = response.header("connection", "close");
-    }
-    response.body(sending).expect("the stand-in was told to answer something that is no HTTP header")
-}
-
-fn reset(recording: Recording, wire: &Wire) -> std::result::Result<Response<Sending>, Broken> {
-    wire.reset();
-    broken(recording)
-}
-
-fn broken(recording: Recording) -> std::result::Result<Response<Sending>, Broken> {
-    recording.ends(Outcome::Broken);
-    Err(Broken)
-}
-
-/// Makes hyper drop the connection without an answer.
-#[derive(Debug)]
-struct Broken;
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("broken off on purpose")
-    }
-}
-
-impl std::error::Error for Broken {}
-
-/// An answer's body.
-struct Sending {
-    body: Bytes,
-    /// Bytes to send; beyond `body` they are filling.
-    left: usize,
-    /// With so many bytes left, wait here.
-    gate: Option<(usize, Waiting)>,
-    busy: Option<Busy>,
-}
-
-/// A gate, and later the passage through it.
-enum Waiting {
-    Gate(Gate),
-    Passing(Pin<Box<dyn Future<Output = ()> + Send>>),
-}
-
-impl From<Gate> for Waiting {
-    fn from(gate: Gate) -> Self {
-        Self::Gate(gate)
-    }
-}
-
-static FILLING: [u8; 64 << 10] = [b'x'; 64 << 10];
-
-impl Sending {
-    fn whole(body: Bytes) -> Self {
-        Self { left: body.len(), body, gate: None, busy: None }
-    }
-
-    fn huge(left: usize) -> Self {
-        Self { body: Bytes::new(), left, gate: None, busy: None }
-    }
-}
-
-impl Body for Sending {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<std::result::Result<Frame<Bytes>, Infallible>>> {
-        let mut most = self.left;
-        if let Some((at, waiting)) = &mut self.gate {
-            if most > *at {
-                most -= *at;
-            } else {
-                if let Waiting::Gate(gate) = waiting {
-                    let gate = gate.clone();
-                    *waiting = Waiting::Passing(Box::pin(async move { gate.pass().await }));
-                }
-                if let Waiting::Passing(passing) = waiting {
-                    ready!(passing.as_mut().poll(cx));
-                }
-                self.gate = None;
-            }
-        }
-        if most == 0 {
-            return Poll::Ready(None);
-        }
-        let chunk = if self.body.is_empty() {
-            Bytes::from_static(&FILLING[..most.min(FILLING.len())])
-        } else {
-            let most = most.min(self.body.len());
-            self.body.split_to(most)
-        };
-        self.left -= chunk.len();
-        Poll::Ready(Some(Ok(Frame::data(chunk))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.left == 0
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left as u64)
     }
 }
