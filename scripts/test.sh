@@ -27,7 +27,9 @@ test_wasm() {
     need_wasm
     need_wasm_runner
     export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$wasm_runner
-    wasm_cargo test -p gate --lib --tests "$@" || die "failed: the tests of gate on wasm32"
+    wasm_cargo test -p gate --lib --tests "$@" | tee "$scratch/wasm.log" || die "failed: the tests of gate on wasm32"
+    # The runner is content with no test at all: a lost attribute would go unnoticed.
+    grep -q '^test result: ok\. [1-9]' "$scratch/wasm.log" || die "failed: not one test of gate ran on wasm32"
 }
 
 # What only a real host can show: in the Envoy that is used, and in the oldest supported.
