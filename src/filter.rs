@@ -135,16 +135,16 @@ impl Filter {
     /// Lets the request through that the host's calls act on. This is the only function that does.
     fn let_through(&self, permit: Permit, moment: &Moment) -> Result<Action, Failed> {
         if let Some(upstream) = permit.upstream() {
-            // First the state, then the headers: changing a header clears the route cache, as does the
-            // call for it. If a host stops doing so, the request meets no route, and 404.
+            // First the state, then the headers: changing a header clears the route cache. If a host stops
+            // doing so, the request meets no route, and 404.
             host::select_upstream(upstream)?;
             let mut is_cleared = false;
             for name in permit.remove() {
                 host::remove_request_header(name)?;
                 is_cleared = true;
             }
-            if let Some(path) = permit.path() {
-                host::set_request_header(":path", path)?;
+            for (name, value) in permit.path().map(|path| (":path", path)).into_iter().chain(permit.set()) {
+                host::set_request_header(name, value)?;
                 is_cleared = true;
             }
             if !is_cleared {

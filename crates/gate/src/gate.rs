@@ -16,7 +16,8 @@ use crate::path::CanonicalPath;
 use crate::request::{Field, Request};
 use crate::routes::{Access, Found, Lookup, Protocol, Target};
 use crate::time::Time;
-use crate::token::{self, Token};
+use crate::token::Token;
+use crate::websocket;
 pub use permit::Permit;
 use permit::{Forwarding, Ground};
 
@@ -85,6 +86,7 @@ impl Plan {
 #[derive(Debug)]
 pub struct Gate {
     config: Config,
+    seed: u64,
     authn: Authn,
     /// The plans of the requests that wait.
     waiting: HashMap<StreamId, Plan, foldhash::fast::FixedState>,
@@ -95,7 +97,7 @@ impl Gate {
     pub fn new(config: Config, seed: u64) -> Self {
         let authn = Authn::new(&config.authn, seed);
         let waiting = HashMap::with_hasher(foldhash::fast::FixedState::with_seed(seed));
-        Self { config, authn, waiting }
+        Self { config, seed, authn, waiting }
     }
 
     /// A request has come.
@@ -109,7 +111,7 @@ impl Gate {
     fn judge(&mut self, stream: StreamId, request: &Request<'_>, now: Time) -> Result<Verdict, Denial> {
         let (path, lookup) = self.look_up(request)?;
         let (access, plan) = match lookup {
-            Lookup::Route(found) => (found.route.access, self.plan(request, &path, &found)),
+            Lookup::Route(found) => (found.route.access, self.plan(stream, request, &path, &found)),
             Lookup::WrongMethod { access, allow } => (access, refuse(Denial::MethodNotAllowed { allow })),
             Lookup::Nothing => (Access::Token, refuse(Denial::UnknownPath)),
         };
@@ -214,7 +216,7 @@ impl Gate {
     }
 
     /// What becomes of a request for this route, if it may pass.
-    fn plan(&self, request: &Request<'_>, path: &CanonicalPath<'_>, found: &Found) -> Plan {
+    fn plan(&self, stream: StreamId, request: &Request<'_>, path: &CanonicalPath<'_>, found: &Found) -> Plan {
         if found.is_internal && !self.config.allow_internal {
             return refuse(Denial::InternalOperation);
         }
@@ -229,10 +231,14 @@ impl Gate {
         if !upstream.keeps_token && !matches!(request.token, Field::Absent) {
             remove.push("x-token".to_owned());
         }
+        let needs_key = found.route.protocol == Protocol::WebSocket && request.lacks_websocket_key();
+        let set = needs_key.then(|| ("sec-websocket-key", websocket::key(self.seed, stream)));
+        let set = set.into_iter().collect();
         Plan::Forward(Forwarding {
             upstream: upstream.clone(),
             path: sent_path,
             remove,
+            set,
             is_internal: found.is_internal,
         })
     }
@@ -246,7 +252,7 @@ impl Gate {
 
     /// The WebSocket's own token, which api-service will verify.
     fn check_channel(&self, request: &Request<'_>) -> Result<(), Denial> {
-        token::check_channel_token(request.channel_token)?;
+        websocket::check_channel_token(request.channel_token)?;
         if self.config.require_channel_id && request.channel_id.once().is_none_or(<[u8]>::is_empty) {
             return Err(Denial::NoChannelId);
         }

@@ -15,3 +15,4 @@ pub mod request;
 pub mod routes;
 pub mod time;
 pub mod token;
+mod websocket;

@@ -71,6 +71,7 @@ pub struct Request<'a> {
     upgrade: Field<'a>,
     content_length: Field<'a>,
     transfer_encoding: Field<'a>,
+    websocket_key: Field<'a>,
     ends: bool,
     client: &'a dyn Fn() -> Option<String>,
 }
@@ -97,6 +98,7 @@ impl<'a> Request<'a> {
             upgrade: Field::Absent,
             content_length: Field::Absent,
             transfer_encoding: Field::Absent,
+            websocket_key: Field::Absent,
             ends,
             client,
         };
@@ -108,6 +110,7 @@ impl<'a> Request<'a> {
                 "b3" => request.trace.b3.add(value),
                 "content-length" => request.content_length.add(value),
                 "keptn-ws-channel-id" => request.channel_id.add(value),
+                "sec-websocket-key" => request.websocket_key.add(value),
                 "token" => request.channel_token.add(value),
                 "traceparent" => request.trace.traceparent.add(value),
                 "tracestate" => request.trace.tracestate.add(value),
@@ -151,6 +154,11 @@ impl<'a> Request<'a> {
             }
             Field::Once(_) | Field::Repeated => Err(Denial::UpgradeRefused),
         }
+    }
+
+    /// Whether this handshake has no key, as over HTTP/2.
+    pub(crate) fn lacks_websocket_key(&self) -> bool {
+        matches!(self.websocket_key, Field::Absent)
     }
 
     /// The body's length if the client declared one.

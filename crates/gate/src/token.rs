@@ -72,30 +72,6 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// The longest channel token that is forwarded, in bytes.
-const MAX_CHANNEL_TOKEN_BYTES: usize = 4096;
-
-/// Whether a WebSocket's `Token` header has the form of a signed JWT: three base64url parts.
-///
-/// api-service verifies the signature; the form alone keeps everything else away from it.
-///
-/// # Errors
-///
-/// A denial unless there is exactly one line of that form.
-pub(crate) fn check_channel_token(lines: Field<'_>) -> Result<(), Denial> {
-    let Field::Once(value) = lines else { return Err(Denial::BadChannelToken) };
-    let is_base64url = |part: &[u8]| {
-        !part.is_empty()
-            && part.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    };
-    let mut parts = value.split(|&byte| byte == b'.');
-    let three = [parts.next(), parts.next(), parts.next()];
-    let jwt = value.len() <= MAX_CHANNEL_TOKEN_BYTES
-        && parts.next().is_none()
-        && three.iter().all(|part| part.is_some_and(is_base64url));
-    if jwt { Ok(()) } else { Err(Denial::BadChannelToken) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,23 +101,5 @@ mod tests {
         let token = Token::read(Field::Once(b"hush")).unwrap();
         assert_eq!(format!("{token:?} {:?}", token.fingerprint()), "Token(secret) Fingerprint(secret)");
         assert!(!format!("{:?}", Field::Once(b"hush")).contains("hush"));
-    }
-
-    #[test]
-    fn a_channel_token_has_three_parts() {
-        for (value, good) in [
-            (&b"eyJh.eyJz.c2ln_-"[..], true),
-            (b"eyJh.eyJz", false),
-            (b"eyJh.eyJz.", false),
-            (b"eyJh.eyJz.c2ln.x", false),
-            (b"eyJh.ey=z.c2ln", false),
-            (b"", false),
-        ] {
-            assert_eq!(check_channel_token(Field::Once(value)).is_ok(), good, "{value:?}");
-        }
-        assert!(check_channel_token(Field::Repeated).is_err());
-        assert!(check_channel_token(Field::Absent).is_err());
-        let long = [b"a.b.".as_slice(), &vec![b'c'; MAX_CHANNEL_TOKEN_BYTES]].concat();
-        assert!(check_channel_token(Field::Once(&long)).is_err());
     }
 }

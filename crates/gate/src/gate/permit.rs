@@ -13,6 +13,8 @@ pub(super) struct Forwarding {
     pub(super) path: Option<String>,
     /// The names of header lines to take away, in the client's spelling.
     pub(super) remove: Vec<String>,
+    /// Header lines to set.
+    pub(super) set: Vec<(&'static str, String)>,
     pub(super) is_internal: bool,
 }
 
@@ -71,6 +73,12 @@ impl Permit {
     /// The names of the header lines to take away.
     pub fn remove(&self) -> impl Iterator<Item = &str> {
         self.forwarding().into_iter().flat_map(|forwarding| &forwarding.remove).map(String::as_str)
+    }
+
+    /// The header lines to set, whatever there was of that name.
+    pub fn set(&self) -> impl Iterator<Item = (&str, &str)> {
+        let lines = self.forwarding().into_iter().flat_map(|forwarding| &forwarding.set);
+        lines.map(|(name, value)| (*name, value.as_str()))
     }
 
     /// Whether it is for an operation that is marked as internal.
