@@ -1,1 +1,372 @@
 //! Requests that wait for a check together.
+
+use crate::support::{Bed, TOKEN, honest, post};
+use serde_json::{Value, json};
+use std::time::Duration;
+use testbed::{
+    client::{Raw, Request, Response},
+    envoy::Options,
+    keptn::{ApiService, ConfigurationService, Gate, Order, Outcome, Reply, Scope},
+};
+
+/// Checks that hang until a test lets them go on must not run into the time limits of a machine that is busy.
+fn patient(mut settings: Value) -> Value {
+    settings["auth"]["timeout"] = json!("60s");
+    settings["auth"]["deadline"] = json!("60s");
+    settings
+}
+
+/// `honest()` with another token.
+fn with_token(token: &str) -> Request {
+    Request::get("/configuration-service/v1/project").header("x-token", token)
+}
+
+/// An event for api-service, which keeps the token, so that the filter changes nothing of the request.
+fn event() -> Request {
+    let request = post("/v1/event").header("content-type", "application/json");
+    request.body(r#"{"data":{},"source":"s","type":"t"}"#)
+}
+
+async fn answer(mut client: Raw) -> Response {
+    client.read_response(false).await.unwrap()
+}
+
+/// All have left, and none was harmed: a request that comes now gets what it would have got.
+async fn assert_nothing_is_left_over(bed: &Bed) {
+    bed.under_way(0).await;
+    bed.api.orders.clear();
+    let checks = bed.api.records.checks().len();
+    let answer = bed.send(&honest()).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(bed.api.records.checks().len(), checks + 1, "nobody was under way, so it is asked anew");
+}
+
+#[tokio::test]
+async fn requests_with_the_same_token_are_one_check() {
+    let bed = Bed::with(patient(json!({}))).await;
+    let gate = Gate::new();
+    bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
+    let mut clients = Vec::new();
+    for count in 0..8 {
+        clients.push(bed.begin(&if count % 2 == 0 { honest() } else { event() }).await);
+    }
+    // /v1/auth joins too.
+    clients.push(bed.begin(&post("/v1/auth")).await);
+    bed.under_way(9).await;
+    gate.wait_for(1).await.unwrap();
+    assert_eq!((bed.api.records.count(), bed.forwarded()), (1, 0), "they wait for one check");
+
+    gate.open();
+    for client in clients {
+        let answer = answer(client).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    assert_eq!(bed.api.records.checks().len(), 1);
+    assert_eq!(bed.forwarded(), 8, "/v1/auth is answered here");
+    assert_nothing_is_left_over(&bed).await;
+}
+
+#[tokio::test]
+async fn a_request_joins_the_check_of_v1_auth() {
+    let bed = Bed::with(patient(json!({}))).await;
+    let gate = Gate::new();
+    bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
+    let first = bed.begin(&post("/v1/auth")).await;
+    gate.wait_for(1).await.unwrap();
+    let second = bed.begin(&honest()).await;
+    bed.under_way(2).await;
+    gate.open();
+    let (first, second) = (answer(first).await, answer(second).await);
+    assert_eq!((first.status, first.body.len(), second.status), (200, 0, 200), "{first:?} {second:?}");
+    assert_eq!((bed.api.records.count(), bed.configuration.records.count()), (1, 1));
+}
+
+#[tokio::test]
+async fn different_tokens_are_different_checks() {
+    let bed = Bed::with(patient(json!({}))).await;
+    let gate = Gate::new();
+    bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
+    let good = bed.begin(&honest()).await;
+    gate.wait_for(1).await.unwrap();
+    let wrong = bed.begin(&with_token("wrong")).await;
+    // Waiting behind a good one makes no token good.
+    let also_wrong = bed.begin(&with_token(&format!("{TOKEN}x"))).await;
+    gate.wait_for(3).await.unwrap();
+    gate.open();
+    assert_eq!(answer(good).await.status, 200);
+    assert_eq!(answer(wrong).await.status, 401);
+    assert_eq!(answer(also_wrong).await.status, 401);
+    assert_eq!((bed.api.records.checks().len(), bed.forwarded()), (3, 1));
+}
+
+#[tokio::test]
+async fn followers_are_served_when_the_leader_leaves() {
+    let bed = Bed::with(patient(json!({}))).await;
+    let (first, second) = (Gate::new(), Gate::new());
+    let no = Order::Answer(Reply::status(401));
+    // The latest rule decides, so the second check's comes first.
+    bed.api.orders.set(Scope::Auth, Order::Hang(second.clone()));
+    bed.api.orders.next(1, Scope::Auth, vec![Order::Hang(first.clone()), no]);
+
+    let leader = bed.begin(&honest()).await;
+    first.wait_for(1).await.unwrap();
+    let followers =
+        [bed.begin(&honest()).await, bed.begin(&event()).await, bed.begin(&post("/v1/auth")).await];
+    bed.under_way(4).await;
+    drop(leader);
+    second.wait_for(1).await.unwrap();
+    bed.under_way(3).await;
+
+    // The answer that nobody waits for any more is a no, and it is nobody's.
+    first.open();
+    bed.envoy.wait_for_counter("cluster.api-service.upstream_rq_401", |count| count == 1).await.unwrap();
+    let late = bed.begin(&honest()).await;
+    bed.under_way(4).await;
+    second.open();
+    for client in followers.into_iter().chain([late]) {
+        let answer = answer(client).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    assert_eq!(bed.api.records.checks().len(), 2, "exactly one more");
+    assert_eq!((bed.denials("wrong_token").await, bed.forwarded()), (0, 3));
+    assert_nothing_is_left_over(&bed).await;
+}
+
+#[tokio::test]
+async fn a_second_leader_cannot_be_lost_because_it_is_the_root() {
+    let bed = Bed::with(patient(json!({}))).await;
+    let gate = Gate::new();
+    bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
+    let leader = bed.begin(&honest()).await;
+    gate.wait_for(1).await.unwrap();
+    let (leaves, stays) = (bed.begin(&honest()).await, bed.begin(&honest()).await);
+    bed.under_way(3).await;
+    drop(leader);
+    gate.wait_for(2).await.unwrap();
+    drop(leaves);
+    bed.under_way(1).await;
+    gate.open();
+    assert_eq!(answer(stays).await.status, 200);
+    assert_eq!((bed.api.records.checks().len(), bed.forwarded()), (2, 1));
+    assert_nothing_is_left_over(&bed).await;
+}
+
+#[tokio::test]
+async fn a_leader_that_leaves_alone_leaves_nothing_behind() {
+    let bed = Bed::with(patient(json!({}))).await;
+    let gate = Gate::new();
+    bed.api.orders.next(1, Scope::Auth, Order::Hang(gate.clone()));
+    let leader = bed.begin(&honest()).await;
+    gate.wait_for(1).await.unwrap();
+    drop(leader);
+    bed.under_way(0).await;
+    // While the check that nobody waits for is still under way, the next request does not wait for it.
+    let answer = bed.send(&honest()).await;
+    assert_eq!((answer.status, bed.api.records.checks().len()), (200, 2), "{answer:?}");
+
+    gate.open();
+    let answered = |count: usize| {
+        move |list: &[testbed::keptn::Received]| {
+            list.iter().filter(|check| check.outcome == Outcome::Answered(200)).count() == count
+        }
+    };
+    bed.api.records.wait_until("the late answer", answered(2)).await.unwrap();
+    assert_nothing_is_left_over(&bed).await;
+}
+
+#[tokio::test]
+async fn a_follower_that_leaves_harms_nobody() {
+    let bed = Bed::with(patient(json!({}))).await;
+    let gate = Gate::new();
+    bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
+    let leader = bed.begin(&honest()).await;
+    gate.wait_for(1).await.unwrap();
+    let (leaves, stays) = (bed.begin(&honest()).await, bed.begin(&honest()).await);
+    bed.under_way(3).await;
+    leaves.reset();
+    bed.under_way(2).await;
+    gate.open();
+    assert_eq!(answer(leader).await.status, 200);
+    assert_eq!(answer(stays).await.status, 200);
+    assert_eq!((bed.api.records.checks().len(), bed.forwarded()), (1, 2));
+    assert_nothing_is_left_over(&bed).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_after_all_have_left_is_nobodys() {
+    let bed = Bed::with(patient(json!({}))).await;
+    let gate = Gate::new();
+    bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
+    let leader = bed.begin(&honest()).await;
+    gate.wait_for(1).await.unwrap();
+    let follower = bed.begin(&honest()).await;
+    bed.under_way(2).await;
+    drop(follower);
+    bed.under_way(1).await;
+    drop(leader);
+    bed.under_way(0).await;
+
+    // The other way round: the root has asked again, and then the last one leaves.
+    let leader = bed.begin(&honest()).await;
+    gate.wait_for(2).await.unwrap();
+    let follower = bed.begin(&honest()).await;
+    bed.under_way(2).await;
+    drop(leader);
+    gate.wait_for(3).await.unwrap();
+    drop(follower);
+    bed.under_way(0).await;
+    // The check that the root asked is still under way, and whoever comes joins it.
+    let late = bed.begin(&honest()).await;
+    bed.under_way(1).await;
+    gate.open();
+    assert_eq!(answer(late).await.status, 200);
+    assert_eq!((bed.api.records.checks().len(), bed.forwarded()), (3, 1));
+    assert_nothing_is_left_over(&bed).await;
+}
+
+#[tokio::test]
+async fn the_deadline_ends_everybody_who_waits() {
+    let bed = Bed::with(json!({ "auth": { "timeout": "2s", "deadline": "2s" } })).await;
+    let gate = Gate::new();
+    bed.api.add_token("slow");
+    bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
+    let leader = bed.begin(&honest()).await;
+    gate.wait_for(1).await.unwrap();
+    let followers = [bed.begin(&honest()).await, bed.begin(&post("/v1/auth")).await];
+    // The leader leaves a second before its deadline: the check that is asked again then would run out a second after
+    // the deadline. A check that takes a second is the clock.
+    bed.api.orders.next(1, Scope::Auth, Order::Delay(Duration::from_secs(1)));
+    assert_eq!(bed.send(&with_token("slow")).await.status, 200);
+    drop(leader);
+    gate.wait_for(2).await.unwrap();
+
+    for client in followers {
+        let answer = answer(client).await;
+        assert_eq!((answer.status, answer.header("retry-after").as_deref()), (503, Some("1")), "{answer:?}");
+    }
+    assert_eq!((bed.denials("deadline_passed").await, bed.denials("auth_unavailable").await), (2, 0));
+    // The check that was asked again is answered at last; it is nobody's.
+    gate.open();
+    assert_nothing_is_left_over(&bed).await;
+    assert_eq!(
+        (bed.api.records.checks().len(), bed.forwarded()),
+        (4, 2),
+        "the slow one's and the last one's"
+    );
+}
+
+#[tokio::test]
+async fn more_checks_than_allowed_are_refused() {
+    let bed = Bed::with(patient(json!({ "auth": { "max_flights": 2 } }))).await;
+    bed.api.add_token("second");
+    bed.api.add_token("third");
+    let gate = Gate::new();
+    bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
+    let mut clients = vec![bed.begin(&honest()).await, bed.begin(&with_token("second")).await];
+    gate.wait_for(2).await.unwrap();
+    let refusal = bed.refused(&with_token("third"), 503, "too_many_flights").await;
+    assert_eq!(refusal.header("retry-after").unwrap(), "1");
+    // Who needs no check of their own, or none at all, is served.
+    clients.push(bed.begin(&with_token("second")).await);
+    bed.under_way(3).await;
+    assert_eq!(bed.send(&Request::get("/swagger.json")).await.status, 200);
+    gate.open();
+    for client in clients {
+        assert_eq!(answer(client).await.status, 200);
+    }
+    assert_eq!(bed.api.records.checks().len(), 2);
+    assert_eq!(bed.send(&with_token("third")).await.status, 200);
+    assert_nothing_is_left_over(&bed).await;
+}
+
+#[tokio::test]
+async fn more_waiters_than_allowed_are_refused() {
+    let bed = Bed::with(patient(json!({ "auth": { "max_waiters": 2 } }))).await;
+    bed.api.add_token("second");
+    let gate = Gate::new();
+    bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
+    let leader = bed.begin(&honest()).await;
+    gate.wait_for(1).await.unwrap();
+    let leaves = bed.begin(&honest()).await;
+    bed.under_way(2).await;
+    let refusal = bed.refused(&honest(), 503, "too_many_waiters").await;
+    assert_eq!(refusal.header("retry-after").unwrap(), "1");
+    bed.refused(&with_token("second"), 503, "too_many_waiters").await;
+    // Who leaves makes room.
+    drop(leaves);
+    bed.under_way(1).await;
+    let follower = bed.begin(&honest()).await;
+    bed.under_way(2).await;
+    gate.open();
+    assert_eq!(answer(leader).await.status, 200);
+    assert_eq!(answer(follower).await.status, 200);
+    assert_eq!(bed.api.records.checks().len(), 1);
+    assert_nothing_is_left_over(&bed).await;
+}
+
+#[tokio::test]
+async fn two_configurations_in_one_vm_share_nothing() {
+    let api = ApiService::start(TOKEN).await.unwrap();
+    let other = ApiService::start("theirs").await.unwrap();
+    let configuration = ConfigurationService::start().await.unwrap();
+    let edit = |bootstrap: testbed::Bootstrap| {
+        let bootstrap = bootstrap.configuration(patient(json!({})));
+        bootstrap.another_cluster("other-api", other.address()).another_listener("other", |listener| {
+            let settings = json!({ "auth": { "cluster": "other-api" }, "max_body_bytes": 3 });
+            listener.vm_id("keptn-gateway").configuration(patient(settings))
+        })
+    };
+    let envoy = testbed::Envoy::start(&edit(Bed::bootstrap(&api, &configuration))).await.unwrap();
+    let bed = Bed { api, configuration, envoy };
+    let active = "wasm.envoy.wasm.runtime.v8.active";
+    let alone = Bed::start().await.envoy.counter(active).await.unwrap();
+    assert_eq!(bed.envoy.counter(active).await.unwrap(), alone, "both listeners are in one VM");
+
+    let (gate, others_gate) = (Gate::new(), Gate::new());
+    bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
+    other.orders.set(Scope::Auth, Order::Hang(others_gate.clone()));
+    let client = bed.begin(&honest()).await;
+    gate.wait_for(1).await.unwrap();
+    let mut others_client = Raw::connect(bed.envoy.listener("other")).await.unwrap();
+    others_client.write(&honest().bytes()).await.unwrap();
+    // The same token is asked about once more, and elsewhere.
+    others_gate.wait_for(1).await.unwrap();
+    others_gate.open();
+    let refusal = others_client.read_response(false).await.unwrap();
+    assert_eq!(refusal.status, 401, "{refusal:?}");
+    gate.open();
+    assert_eq!(answer(client).await.status, 200);
+
+    assert_eq!(bed.send(&event()).await.status, 200);
+    assert_eq!(others_client.send(&event()).await.unwrap().status, 413);
+}
+
+#[tokio::test]
+async fn every_worker_serves() {
+    let options = Options { concurrency: 2, ..Options::default() };
+    let named = |bootstrap: testbed::Bootstrap| {
+        bootstrap.configuration(patient(json!({}))).listener("gateway", |mut listener| {
+            listener.json()["stat_prefix"] = json!("gateway");
+            listener
+        })
+    };
+    let bed = Bed::start_with(&options, named).await;
+    let gate = Gate::new();
+    bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
+    // The kernel spreads connections over the workers, by address and port.
+    let workers = [0, 1].map(|worker| format!("listener.gateway.worker_{worker}.downstream_cx_active"));
+    let mut clients = Vec::new();
+    while bed.envoy.stats().await.map(|stats| workers.iter().any(|name| stats[name] < 3)).unwrap() {
+        clients.push(bed.begin(&honest()).await);
+    }
+    bed.under_way(clients.len() as u64).await;
+    // Each worker has a VM, and asks once.
+    gate.wait_for(2).await.unwrap();
+    gate.open();
+    let count = clients.len();
+    for client in clients {
+        let answer = answer(client).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    assert_eq!((bed.api.records.checks().len(), bed.forwarded()), (2, count));
+}
