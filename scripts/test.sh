@@ -85,9 +85,11 @@ fuzz() {
         -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares \
         -Ccodegen-units=1 -Cdebug-assertions -Coverflow-checks) \
         step cargo build --manifest-path fuzz/Cargo.toml --locked --release --target "$host" --target-dir fuzz/target --bin "$target"
-    mkdir -p "fuzz/corpus/$target" "fuzz/artifacts/$target"
+    # libFuzzer writes what it finds into the first folder and only reads the others. A test, which has a fixed seed,
+    # starts from what is committed and nothing else, so that it is the same every time.
     local corpus=("fuzz/corpus/$target")
-    # A test starts from nothing, so that it depends on nothing.
-    [[ " $* " != *" -seed="* ]] || corpus=()
+    [[ " $* " != *" -seed="* ]] || corpus=("$scratch/corpus")
+    [[ ! -d fuzz/seeds/$target ]] || corpus+=("fuzz/seeds/$target")
+    mkdir -p "${corpus[0]}" "fuzz/artifacts/$target"
     step "fuzz/target/$host/release/$target" "-artifact_prefix=fuzz/artifacts/$target/" "$@" "${corpus[@]}"
 }
