@@ -98,6 +98,8 @@ impl Shared {
                 return Ok(respond(&reply, Sending::whole(Bytes::new()), busy, &orders));
             }
         };
+        // A handshake that is refused ends as any request: the connection has more to come.
+        wire.body_ended();
         let (reply, sending) = obey(&orders, reply);
         recording.ends(Outcome::Answered(reply.status));
         Ok(respond(&reply, sending, busy, &orders))
