@@ -317,8 +317,7 @@ impl ConfigurationHandler {
             store.resources(level).map_err(|who| error(missing, format!("{who} does not exist")))?;
         match request.method.as_str() {
             "GET" => {
-                // The real handler unescapes once more than the router already did, `+` included.
-                let name = unescape(&uri.replace('+', " "));
+                let name = unescape_once_more(uri)?;
                 let content = resources.get(&name).ok_or_else(|| error(404, "Resource not found"))?;
                 Ok(produced(200, &json!({ "resourceURI": uri, "resourceContent": content })))
             }
@@ -328,12 +327,24 @@ impl ConfigurationHandler {
                 Ok(produced(201, &json!({ "version": store.commit() })))
             }
             _ => {
-                resources.remove(uri).ok_or_else(|| error(400, "Resource does not exist"))?;
+                let name = unescape_once_more(uri)?;
+                resources.remove(&name).ok_or_else(|| error(400, "Resource does not exist"))?;
                 store.commit();
                 Ok(no_content())
             }
         }
     }
+}
+
+/// Reading and deleting unescape a name once more than the router already did, as a part of a query: `+` is a space.
+/// Writing does not.
+fn unescape_once_more(name: &str) -> std::result::Result<String, Reply> {
+    let digits =
+        |escape: &str| escape.len() >= 2 && escape.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
+    if !name.split('%').skip(1).all(digits) {
+        return Err(error(500, "Could not unescape resource name"));
+    }
+    Ok(unescape(&name.replace('+', " ")))
 }
 
 /// 501 for what 0.6.2 describes and does not implement.

@@ -55,6 +55,6 @@ impl Store {
     /// A new commit: its hash, which differs every time.
     pub(super) fn commit(&mut self) -> String {
         self.versions += 1;
-        format!("{:040x}", u128::from(self.versions) * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+        format!("{:040x}", u128::from(self.versions).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
     }
 }
