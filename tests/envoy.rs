@@ -3,12 +3,18 @@
 //! Each test starts an Envoy of its own with the shipped `envoy.yaml`, its two services replaced by stand-ins under
 //! the test's control. `./build.sh test` runs all of it twice: with the newest and with the oldest Envoy we support.
 
+#[path = "envoy/bodies.rs"]
+mod bodies;
 #[path = "envoy/checks.rs"]
 mod checks;
 #[path = "envoy/configuration.rs"]
 mod configuration;
 #[path = "envoy/flights.rs"]
 mod flights;
+#[path = "envoy/headers.rs"]
+mod headers;
+#[path = "envoy/protocol.rs"]
+mod protocol;
 #[path = "envoy/reload.rs"]
 mod reload;
 #[path = "envoy/support.rs"]
