@@ -13,9 +13,9 @@ use serde_json::{Number, Value};
 use super::node::{Data, Entry, MAX_DEPTH, Node, Object, Style};
 use crate::source::{Note, Source};
 
-/// How many values the documents may have, all aliases written out: a few lines of aliases to aliases
-/// would otherwise fill the memory.
-const MAX_VALUES: usize = 2_000_000;
+/// How many values aliases may add, all written out: a few lines of aliases to aliases would otherwise
+/// fill the memory. What is written out already takes a byte each at least.
+const MAX_ALIASED: usize = 100_000;
 
 /// Reads all documents of a YAML text.
 ///
@@ -34,6 +34,8 @@ pub(crate) fn read(source: &Source) -> Result<Vec<Rc<Node>>, Note> {
     }
     Ok(builder.documents)
 }
+
+const TOO_MANY: &str = "with this, the aliases stand for too many values";
 
 fn note(span: Range<usize>, message: &str) -> Note {
     Note { span, message: message.to_owned(), help: None, quote: None }
@@ -129,19 +131,16 @@ impl Builder<'_> {
             self.anchors.insert(anchor, built.clone());
         }
         let levels = self.open.len();
+        let most = self.offsets.text.len().saturating_add(MAX_ALIASED);
         let Some(open) = self.open.last_mut() else {
             self.values = self.values.saturating_add(built.values);
             self.documents.push(built.node);
-            return if self.values > MAX_VALUES {
-                Err(note(span, "these are too many values"))
-            } else {
-                Ok(())
-            };
+            return if self.values > most { Err(note(span, TOO_MANY)) } else { Ok(()) };
         };
         open.values = open.values.saturating_add(built.values);
         open.depth = open.depth.max(built.depth.saturating_add(1));
-        if open.values > MAX_VALUES {
-            return Err(note(span, "these are too many values"));
+        if open.values > most {
+            return Err(note(span, TOO_MANY));
         }
         if built.depth.saturating_add(levels) > MAX_DEPTH {
             return Err(note(span, "this is too deep"));

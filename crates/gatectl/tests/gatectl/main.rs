@@ -1,0 +1,8 @@
+//! The built `gatectl`, run as people run it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test equipment may panic")]
+
+mod explain;
+mod golden;
+mod manners;
+mod run;
+mod validate;
