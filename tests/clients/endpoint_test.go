@@ -1,9 +1,11 @@
 package clients
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -24,6 +26,31 @@ func TestTheHostThatTheCommandLineSends(t *testing.T) {
 	if host := k.wire.last().host; host != "" && host != gateway.HTTP {
 		t.Errorf("the library sends Host: %s", host)
 	}
+}
+
+// Where the gateway answers to Keptn's names alone, as behind Istio, all works with the domain's name. With a bare
+// address only what sends the literal host does, as it was with Keptn's VirtualService.
+func TestNamesOfTheGateway(t *testing.T) {
+	byName := connect("http", "api.keptn.example.com:8080", gateway.Token)
+	byName.over(&http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, gateway.ByName)
+	}})
+	byAddress := connect("http", gateway.ByName, gateway.Token)
+	for _, k := range []*keptn{byName, byAddress} {
+		_, failed := k.auth.Authenticate()
+		ok(t, failure(failed))
+	}
+	_, err := byName.projects.GetAllProjects()
+	ok(t, err)
+	_, err = byAddress.projects.GetAllProjects()
+	if err == nil || !strings.Contains(err.Error(), "nothing is served here under this host name") {
+		t.Errorf("the user sees %v", err)
+	}
+	sent, failed := byAddress.events.SendEvent(event("sh.keptn.events.test", ""))
+	ok(t, failure(failed))
+	socket, _, err := read("ws://"+gateway.ByName, sent)
+	ok(t, err)
+	socket.Close()
 }
 
 // `keptn auth --endpoint=https://…/`: the library only appends.

@@ -24,6 +24,7 @@ import (
 // gateway is what the program under crates/testbed/src/bin/gateway.rs says of itself.
 var gateway struct {
 	HTTP     string `json:"http"`
+	ByName   string `json:"by_name"` // serves api.keptn.example.com and api.keptn alone
 	HTTPS    string `json:"https"`
 	Token    string `json:"token"`
 	EnvoyPID int    `json:"envoy_pid"`

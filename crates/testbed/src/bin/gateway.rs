@@ -1,6 +1,7 @@
 //! The gateway for tests in other languages: the shipped `envoy.yaml` in a real Envoy before both stand-ins.
 //!
-//! `gateway` serves plain HTTP, `gateway CERTIFICATE KEY` (PEM files) HTTPS beside it. It prints one line of JSON
+//! `gateway` serves plain HTTP on two ports, under any name and under Keptn's alone; `gateway CERTIFICATE KEY` (PEM
+//! files) HTTPS beside it. It prints one line of JSON
 //! with what a client needs, and serves until its standard input ends: so it ends with whoever started it. It
 //! needs `$ENVOY_BIN` and `$PLUGIN_WASM`, as `./build.sh test` sets them.
 
@@ -13,6 +14,9 @@ use testbed::{
 
 /// As long as those that Keptn's installer makes, and with the characters of base64.
 const TOKEN: &str = "pHB8Tm7xW0+kL/5vQ2sJdA==";
+/// Keptn's names, as the manifests for Istio give them.
+const HOSTS: [&str; 2] = ["api.keptn.example.com", "api.keptn"];
+const BY_NAME: &str = "gateway-by-name";
 const HTTPS: &str = "gateway-https";
 
 #[tokio::main]
@@ -39,7 +43,8 @@ async fn serve() -> Result<(), Box<dyn Error>> {
 
     let mut bootstrap = Bootstrap::shipped()
         .cluster("api-service", api.address())
-        .cluster("configuration-service", configuration.address());
+        .cluster("configuration-service", configuration.address())
+        .another_listener(BY_NAME, |listener| listener.configuration(json!({ "hosts": HOSTS })));
     if let Some(tls) = &tls {
         bootstrap = bootstrap.another_listener(HTTPS, |mut listener| {
             listener.json()["filter_chains"][0]["transport_socket"] = tls.clone();
@@ -49,6 +54,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let envoy = Envoy::start(&bootstrap).await?;
     let line = json!({
         "http": envoy.listener("gateway").to_string(),
+        "by_name": envoy.listener(BY_NAME).to_string(),
         "https": tls.map(|_| envoy.listener(HTTPS).to_string()),
         "token": TOKEN,
         "envoy_pid": envoy.pid(),
