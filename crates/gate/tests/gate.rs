@@ -113,13 +113,15 @@ fn shown(verdict: Verdict) -> String {
     match verdict {
         Verdict::Forward(permit) => {
             let Some(upstream) = permit.upstream() else {
-                assert_eq!((permit.path(), permit.remove().count(), permit.is_internal()), (None, 0, false));
+                assert_eq!((permit.path(), permit.is_internal()), (None, false));
+                assert_eq!((permit.remove().count(), permit.set().count()), (0, 0));
                 return "foreign".to_owned();
             };
             let path = permit.path().map(|path| format!(" as {path}")).unwrap_or_default();
             let removed: String = permit.remove().map(|name| format!(" -{name}")).collect();
             let internal = if permit.is_internal() { ", internal" } else { "" };
-            format!("to {upstream}{path}{removed}{internal}")
+            let set: String = permit.set().map(|(name, _)| format!(" +{name}")).collect();
+            format!("to {upstream}{path}{removed}{set}{internal}")
         }
         Verdict::Reply(reply) => {
             let response = reply.response();
@@ -588,6 +590,7 @@ fn internal_operations_pass_unless_denied_and_are_known_as_such() {
 fn public_documents_and_websockets_need_no_check() {
     let jwt = ("token", "eyJh.eyJz.c2ln");
     let upgrade = ("upgrade", "websocket");
+    let key = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
     for (lines, verdict) in [
         (&[(":method", "GET"), (":path", "/swagger-ui/a.css")][..], "to api-service"),
         (&[(":method", "HEAD"), (":path", "/v1/docs/")], "to api-service"),
@@ -610,7 +613,9 @@ fn public_documents_and_websockets_need_no_check() {
             ],
             "to configuration-service as /swagger-ui/swagger.yaml -x-token",
         ),
-        (&[(":method", "GET"), (":path", "/"), upgrade, jwt], "to api-service"),
+        (&[(":method", "GET"), (":path", "/"), upgrade, jwt, key], "to api-service"),
+        // As it comes over HTTP/2.
+        (&[(":method", "GET"), (":path", "/"), upgrade, jwt], "to api-service +sec-websocket-key"),
         (&[(":method", "GET"), (":path", "/"), upgrade], "401 bad_channel_token"),
         (&[(":method", "GET"), (":path", "/"), upgrade, ("token", "no.jwt")], "401 bad_channel_token"),
         (&[(":method", "GET"), (":path", "/"), upgrade, jwt, jwt], "401 bad_channel_token"),
@@ -632,7 +637,7 @@ fn a_channel_can_be_demanded() {
     assert_eq!(world.request(2, &id("")), "400 no_channel_id");
     let twice = [&id("4711")[..], &[("keptn-ws-channel-id", "4712")]].concat();
     assert_eq!(world.request(3, &twice), "400 no_channel_id");
-    assert_eq!(world.request(4, &id("4711")), "to api-service");
+    assert_eq!(world.request(4, &id("4711")), "to api-service +sec-websocket-key");
 }
 
 // --- /v1/auth ---
