@@ -57,8 +57,9 @@ build_plugin() {
 # Sets PLUGIN_WASM_TRAP: a filter that can be told to trap. In a target folder of its own, so that no path that is
 # shipped ever holds it; and it shows that the refusal works.
 build_trap_plugin() {
-    local CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}/trap
-    export CARGO_TARGET_DIR
+    local trap_dir
+    trap_dir=$(target_dir)/trap
+    local -x CARGO_TARGET_DIR=$trap_dir
     compile_plugin --features trap
     PLUGIN_WASM_TRAP=$plugin_file
     if plugin_passes >/dev/null; then die "a build with the feature \"trap\" would have been shipped"; fi

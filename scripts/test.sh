@@ -52,6 +52,10 @@ test_clients() {
     need_plugins
     need_envoy
     need_go
+    # Envoy and the stand-ins, as a program for those who are not written in Rust.
+    step cargo build -p testbed --bin gateway
+    TESTBED_GATEWAY=$(target_dir)/debug/gateway
+    export TESTBED_GATEWAY
     (
         cd tests/clients
         # Go would repeat an old result: it does not see that the plugin has changed.

@@ -84,7 +84,7 @@ wasm_cargo() (
     need_wasm
     local cargo=cargo cargo_command=$1
     shift
-    CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}/wasm
+    CARGO_TARGET_DIR=$(target_dir)/wasm
     # No path of this machine may end in the plugin (panic messages carry them), and the same sources should give
     # the same bytes anywhere. This replaces RUSTFLAGS on purpose.
     CARGO_ENCODED_RUSTFLAGS=$(join_flags \
@@ -105,6 +105,7 @@ wasm_cargo() (
     printf '+ %s\n' "${RUSTC:+RUSTC=$RUSTC RUSTC_BOOTSTRAP=1 }$cargo $cargo_command --target wasm32-unknown-unknown ${how[*]} $*" >&2
     exec "$cargo" "$cargo_command" --target wasm32-unknown-unknown "${how[@]}" "$@"
 )
+target_dir() { readlink -m "${CARGO_TARGET_DIR:-$PWD/target}"; }
 join_flags() (
     IFS=$'\x1f'
     echo "$*"
