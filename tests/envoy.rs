@@ -13,6 +13,8 @@ mod configuration;
 mod flights;
 #[path = "envoy/headers.rs"]
 mod headers;
+#[path = "envoy/memory.rs"]
+mod memory;
 #[path = "envoy/protocol.rs"]
 mod protocol;
 #[path = "envoy/reload.rs"]
