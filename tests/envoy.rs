@@ -21,3 +21,5 @@ mod protocol;
 mod reload;
 #[path = "envoy/support.rs"]
 mod support;
+#[path = "envoy/websocket.rs"]
+mod websocket;

@@ -14,7 +14,11 @@ use std::{fmt, net::SocketAddr};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{self, handshake::derive_accept_key, protocol::Role},
+    tungstenite::{
+        self,
+        handshake::derive_accept_key,
+        protocol::{CloseFrame, Role},
+    },
 };
 
 pub use tokio_tungstenite::tungstenite::Message;
@@ -177,6 +181,25 @@ impl WebSocket {
                 Some(Err(error)) => return Err(Error::new(format!("reading a message: {error}"))),
             }
         }
+    }
+
+    /// Closes it with this code, and returns the code with which the other end agrees; `None` when it sends none.
+    ///
+    /// # Errors
+    /// It is already broken, or does not come to its end.
+    pub async fn close_with(mut self, code: u16) -> Result<Option<u16>> {
+        let frame = CloseFrame { code: code.into(), reason: "".into() };
+        self.send(Message::Close(Some(frame))).await?;
+        let mut answer = None;
+        within("the other end to close", async {
+            while let Some(Ok(message)) = self.0.next().await {
+                if let Message::Close(frame) = message {
+                    answer = frame.map(|frame| frame.code.into());
+                }
+            }
+        })
+        .await?;
+        Ok(answer)
     }
 
     /// Closes it with a closing handshake.
