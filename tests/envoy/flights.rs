@@ -1,7 +1,7 @@
 //! Requests that wait for a check together.
 
-use crate::support::{Bed, TOKEN, honest, post};
-use serde_json::{Value, json};
+use crate::support::{Bed, TOKEN, event, honest, patient, post};
+use serde_json::json;
 use std::time::Duration;
 use testbed::{
     client::{Raw, Request, Response},
@@ -9,22 +9,9 @@ use testbed::{
     keptn::{ApiService, ConfigurationService, Gate, Order, Outcome, Reply, Scope},
 };
 
-/// Checks that hang until a test lets them go on must not run into the time limits of a machine that is busy.
-fn patient(mut settings: Value) -> Value {
-    settings["auth"]["timeout"] = json!("60s");
-    settings["auth"]["deadline"] = json!("60s");
-    settings
-}
-
 /// `honest()` with another token.
 fn with_token(token: &str) -> Request {
     Request::get("/configuration-service/v1/project").header("x-token", token)
-}
-
-/// An event for api-service, which keeps the token, so that the filter changes nothing of the request.
-fn event() -> Request {
-    let request = post("/v1/event").header("content-type", "application/json");
-    request.body(r#"{"data":{},"source":"s","type":"t"}"#)
 }
 
 async fn answer(mut client: Raw) -> Response {

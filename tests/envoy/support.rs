@@ -1,6 +1,6 @@
 //! A gateway between stand-ins.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use testbed::{
     Bootstrap, Envoy,
     bootstrap::Listener,
@@ -25,6 +25,19 @@ pub(crate) fn post(target: impl AsRef<[u8]>) -> Request {
 /// An honest request, which everybody with a good token gets 200 for: `GET /configuration-service/v1/project`.
 pub(crate) fn honest() -> Request {
     get("/configuration-service/v1/project")
+}
+
+/// An event for api-service, which keeps the token, so that the filter changes nothing of the request.
+pub(crate) fn event() -> Request {
+    let request = post("/v1/event").header("content-type", "application/json");
+    request.body(r#"{"data":{},"source":"s","type":"t"}"#)
+}
+
+/// Settings for checks that hang until a test lets them go on: they must not run into the time limits of a machine that is busy.
+pub(crate) fn patient(mut settings: Value) -> Value {
+    settings["auth"]["timeout"] = json!("60s");
+    settings["auth"]["deadline"] = json!("60s");
+    settings
 }
 
 /// The gateway in a real Envoy, and the services behind it.
