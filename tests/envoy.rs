@@ -9,6 +9,8 @@ mod bodies;
 mod checks;
 #[path = "envoy/configuration.rs"]
 mod configuration;
+#[path = "envoy/dispatch.rs"]
+mod dispatch;
 #[path = "envoy/flights.rs"]
 mod flights;
 #[path = "envoy/headers.rs"]
