@@ -4,7 +4,7 @@ use crate::support::{Bed, TOKEN, event, honest, patient, post};
 use serde_json::json;
 use std::time::Duration;
 use testbed::{
-    client::{Raw, Request, Response},
+    client::{H2, Raw, Request, Response},
     envoy::Options,
     keptn::{ApiService, ConfigurationService, Gate, Order, Outcome, Reply, Scope},
 };
@@ -84,6 +84,53 @@ async fn different_tokens_are_different_checks() {
     assert_eq!(answer(wrong).await.status, 401);
     assert_eq!(answer(also_wrong).await.status, 401);
     assert_eq!((bed.api.records.checks().len(), bed.forwarded()), (3, 1));
+}
+
+#[tokio::test]
+async fn what_refuses_the_leader_refuses_all_who_wait() {
+    let bed = Bed::with(patient(json!({}))).await;
+    for (order, status, reason) in [
+        (Order::Answer(Reply::status(401)), 401, "wrong_token"),
+        (Order::Answer(Reply::status(418)), 503, "auth_contract_broken"),
+        (Order::Close, 503, "auth_unavailable"),
+    ] {
+        let gate = Gate::new();
+        bed.api.orders.set(Scope::Auth, vec![Order::Hang(gate.clone()), order]);
+        let leader = bed.begin(&honest()).await;
+        gate.wait_for(1).await.unwrap();
+        let clients = [leader, bed.begin(&event()).await, bed.begin(&post("/v1/auth")).await];
+        bed.under_way(3).await;
+        gate.open();
+        for client in clients {
+            let answer = answer(client).await;
+            assert_eq!(answer.status, status, "{reason}: {answer:?}");
+        }
+        assert_eq!((bed.denials(reason).await, bed.forwarded()), (3, 0));
+    }
+    bed.api.orders.clear();
+    assert_eq!(bed.send(&honest()).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_connection_may_take_leader_and_followers_along() {
+    let bed = Bed::with(patient(json!({}))).await;
+    let gate = Gate::new();
+    bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
+    let mut leaves = H2::connect(bed.envoy.listener("gateway")).await.unwrap();
+    let mut streams = vec![leaves.open(&honest()).await.unwrap()];
+    gate.wait_for(1).await.unwrap();
+    for _ in 0..3 {
+        streams.push(leaves.open(&honest()).await.unwrap());
+    }
+    let stays = bed.begin(&event()).await;
+    bed.under_way(5).await;
+    drop((streams, leaves));
+    gate.wait_for(2).await.unwrap();
+    bed.under_way(1).await;
+    gate.open();
+    assert_eq!(answer(stays).await.status, 200);
+    assert_eq!((bed.api.records.checks().len(), bed.forwarded()), (2, 1));
+    assert_nothing_is_left_over(&bed).await;
 }
 
 #[tokio::test]
