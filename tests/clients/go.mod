@@ -1,6 +1,6 @@
 module clients
 
-go 1.21
+go 1.19
 
 require (
 	github.com/gorilla/websocket v1.4.1
