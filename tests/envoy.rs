@@ -21,6 +21,8 @@ mod memory;
 mod protocol;
 #[path = "envoy/reload.rs"]
 mod reload;
+#[path = "envoy/replies.rs"]
+mod replies;
 #[path = "envoy/support.rs"]
 mod support;
 #[path = "envoy/websocket.rs"]
