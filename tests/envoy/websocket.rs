@@ -218,9 +218,9 @@ async fn a_frame_sent_with_the_handshake_arrives() {
 async fn nothing_that_ends_a_slow_request_ends_a_websocket() {
     let bed = Bed::listener(|mut listener| {
         let manager = listener.manager();
-        manager["request_timeout"] = json!("0.3s");
+        manager["request_timeout"] = json!("1s");
         for route in manager["route_config"]["virtual_hosts"][0]["routes"].as_array_mut().unwrap() {
-            route["route"]["timeout"] = json!("0.3s");
+            route["route"]["timeout"] = json!("1s");
         }
         listener
     })
