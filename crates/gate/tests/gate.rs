@@ -11,6 +11,8 @@ use gate::config::Config;
 use gate::gate::{Gate, Verdict, Woken};
 use gate::request::Request;
 use gate::time::Time;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 type Lines<'a> = &'a [(&'a str, &'a str)];
 
