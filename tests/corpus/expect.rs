@@ -4,11 +4,19 @@ use serde::Deserialize;
 
 use super::{Lines, bytes, parse_line};
 
-/// What a request gets. In a file it is a table with exactly one of the keys `forwarded`, `refused`, `answered`,
-/// `foreign` and `by_envoy`, and those that belong to it.
+/// What a request gets: in a file, a table with exactly one of the keys that name a [`Verdict`], and with keys that
+/// belong to it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "Raw")]
-pub(crate) enum Expect {
+pub(crate) struct Expect {
+    pub(crate) verdict: Verdict,
+    /// `asked = false`: whether the auth endpoint is asked. By default it is, unless the verdict needs no token or
+    /// comes before it.
+    pub(crate) asked: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Verdict {
     /// `forwarded = "api-service"`: it is sent there.
     Forwarded {
         upstream: String,
@@ -38,7 +46,7 @@ pub(crate) enum Expect {
         /// The host, when it is in the target.
         host: Option<Vec<u8>>,
     },
-    /// `by_envoy = 400`: Envoy's own answer, before or instead of the filter's.
+    /// `by_envoy = 400`: Envoy's own answer, before or instead of the filter's; 0 when it closes without one.
     ByEnvoy {
         status: u16,
         /// Its response-code details.
@@ -50,6 +58,7 @@ pub(crate) enum Expect {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
+    asked: Option<bool>,
     forwarded: Option<String>,
     path: Option<String>,
     gets: Option<Vec<String>>,
@@ -68,71 +77,66 @@ struct Raw {
 impl TryFrom<Raw> for Expect {
     type Error = String;
 
-    fn try_from(raw: Raw) -> Result<Self, String> {
-        let Raw {
-            forwarded,
-            path,
-            gets,
-            lacks,
-            refused,
-            message,
-            lines,
-            cut,
-            answered,
-            foreign,
-            host,
-            by_envoy,
-            details,
-        } = raw;
-        let read = |lines: Option<Vec<String>>| {
-            lines.unwrap_or_default().iter().map(|line| parse_line(line)).collect()
+    fn try_from(mut raw: Raw) -> Result<Self, String> {
+        let verdict = take_verdict(&mut raw)?;
+        let by_default = match &verdict {
+            Verdict::Forwarded { .. } | Verdict::Answered => true,
+            // Before the token only the request's form is judged, hence these statuses.
+            Verdict::Refused { status, reason, cut, .. } => {
+                reason == "wrong_token" || *cut || !matches!(status, 400 | 401 | 413)
+            }
+            Verdict::Foreign { .. } | Verdict::ByEnvoy { .. } => false,
         };
-        let (path, host) = (path.map(|path| bytes(&path)), host.map(|host| bytes(&host)));
-        let of_both = path.is_some();
-        let of_forwarded = gets.is_some() || lacks.is_some();
-        if host.is_some() && foreign.is_none() {
-            return Err("host belongs to foreign".to_owned());
-        }
-        let of_refused = message.is_some() || cut.is_some();
-        match (forwarded, refused, answered, foreign, by_envoy, details) {
-            (Some(upstream), None, None, None, None, None) if !of_refused && lines.is_none() => Ok(Self::Forwarded {
-                upstream,
-                path,
-                gets: read(gets),
-                lacks: lacks.unwrap_or_default(),
-            }),
-            (None, Some(refused), None, None, None, None) if !of_forwarded && !of_both => {
-                let (status, reason) = refused.split_once(' ').ok_or("refused wants status and reason")?;
-                let status = status.parse().map_err(|_| format!("{status:?} is no status"))?;
-                let cut = cut.unwrap_or_default();
-                Ok(Self::Refused { status, reason: reason.to_owned(), message, lines: read(lines), cut })
-            }
-            (None, None, Some(200), None, None, None) if !of_forwarded && !of_both && !of_refused && lines.is_none() => {
-                Ok(Self::Answered)
-            }
-            (None, None, None, Some(true), None, None) if !of_forwarded && !of_refused && lines.is_none() => {
-                Ok(Self::Foreign { path, host })
-            }
-            (None, None, None, None, Some(status), Some(details)) if !of_forwarded && !of_both && !of_refused => {
-                Ok(Self::ByEnvoy { status, details, lines: read(lines) })
-            }
-            _ => Err("expected exactly one of forwarded, refused, answered = 200, foreign = true, and by_envoy with \
-                      details; and only keys that belong to it"
-                .to_owned()),
+        let asked = raw.asked.take().unwrap_or(by_default);
+        match raw {
+            Raw {
+                asked: None,
+                forwarded: None,
+                path: None,
+                gets: None,
+                lacks: None,
+                refused: None,
+                message: None,
+                lines: None,
+                cut: None,
+                answered: None,
+                foreign: None,
+                host: None,
+                by_envoy: None,
+                details: None,
+            } => Ok(Self { verdict, asked }),
+            _ => Err(format!("a key does not belong to {verdict:?}")),
         }
     }
 }
 
-impl Expect {
-    /// Whether a request that gets this has cost a check, unless its case says otherwise.
-    pub(crate) fn is_after_a_check(&self) -> bool {
-        match self {
-            Self::Forwarded { .. } | Self::Answered => true,
-            // Before the token there is only the form of the request, so these four statuses.
-            Self::Refused { status, reason, cut, .. } => {
-                reason == "wrong_token" || *cut || !matches!(status, 400 | 401 | 413)
-            }
-            Self::Foreign { .. } | Self::ByEnvoy { .. } => false,
-        }
+/// The verdict, and its keys out of `raw`.
+fn take_verdict(raw: &mut Raw) -> Result<Verdict, String> {
+    let read = |lines: Option<Vec<String>>| lines.iter().flatten().map(|line| parse_line(line)).collect();
+    let text = |text: Option<String>| text.map(|text| bytes(&text));
+    if let Some(upstream) = raw.forwarded.take() {
+        let (path, gets) = (text(raw.path.take()), read(raw.gets.take()));
+        return Ok(Verdict::Forwarded { upstream, path, gets, lacks: raw.lacks.take().unwrap_or_default() });
     }
+    if let Some(refused) = raw.refused.take() {
+        let (status, reason) = refused.split_once(' ').ok_or("refused wants status and reason")?;
+        return Ok(Verdict::Refused {
+            status: status.parse().map_err(|_| format!("{status:?} is no status"))?,
+            reason: reason.to_owned(),
+            message: raw.message.take(),
+            lines: read(raw.lines.take()),
+            cut: raw.cut.take().unwrap_or_default(),
+        });
+    }
+    if raw.answered.take_if(|status| *status == 200).is_some() {
+        return Ok(Verdict::Answered);
+    }
+    if raw.foreign.take_if(|foreign| *foreign).is_some() {
+        return Ok(Verdict::Foreign { path: text(raw.path.take()), host: text(raw.host.take()) });
+    }
+    if let Some(status) = raw.by_envoy.take() {
+        let details = raw.details.take().ok_or("by_envoy wants details")?;
+        return Ok(Verdict::ByEnvoy { status, details, lines: read(raw.lines.take()) });
+    }
+    Err("expected forwarded, refused, answered = 200, foreign = true, or by_envoy".to_owned())
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-pub(crate) use expect::Expect;
+pub(crate) use expect::{Expect, Verdict};
 pub(crate) use outcome::{Outcome, judge};
 
 /// Header lines: names as sent, values as bytes.
@@ -80,8 +80,6 @@ pub(crate) struct Case {
     pub(crate) protocol: Option<String>,
     /// What the auth endpoint answers, if it is asked. By default it knows one token: `good`.
     pub(crate) auth: Option<Auth>,
-    /// Whether the auth endpoint is asked. By default: see [`Expect::is_after_a_check`].
-    asked: Option<bool>,
     /// What the request gets.
     pub(crate) expect: Expect,
     /// What it gets in Envoy, when that is something else: say why in a comment.
@@ -172,11 +170,6 @@ impl Case {
     pub(crate) fn expect_in_envoy(&self, normalized: bool) -> &Expect {
         let special = if normalized { self.normalized.as_ref() } else { None };
         special.or(self.envoy.as_ref()).unwrap_or(&self.expect)
-    }
-
-    /// Whether a check is spent on it, when it gets `expect`.
-    pub(crate) fn is_asked(&self, expect: &Expect) -> bool {
-        self.asked.unwrap_or_else(|| expect.is_after_a_check())
     }
 
     /// The values of all lines called `name` as they are sent.

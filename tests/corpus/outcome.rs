@@ -1,6 +1,6 @@
 //! What an engine saw, and whether it is what the case says.
 
-use super::{Case, Expect, Lines, values};
+use super::{Case, Expect, Lines, Verdict, values};
 
 /// What became of a request.
 pub(crate) enum Outcome {
@@ -29,10 +29,10 @@ pub(crate) fn judge(
     outcome: &Outcome,
     config: &serde_json::Value,
 ) -> Result<(), String> {
-    let differ = || Err(format!("expected {expect:?}, got {}", shown(outcome)));
-    match (expect, outcome) {
+    let differ = || Err(format!("expected {:?}, got {}", expect.verdict, shown(outcome)));
+    match (&expect.verdict, outcome) {
         (
-            Expect::Forwarded { upstream, path, gets, lacks },
+            Verdict::Forwarded { upstream, path, gets, lacks },
             Outcome::Forwarded { upstream: Some(actual), method, path: actual_path, headers },
         ) => {
             if actual != upstream {
@@ -52,18 +52,22 @@ pub(crate) fn judge(
             }
         }
         (
-            Expect::Foreign { path: wanted, host },
+            Verdict::Foreign { path: wanted, host },
             Outcome::Forwarded { upstream: None, method, path, headers },
         ) => {
             same("path", &wanted.clone().unwrap_or_else(|| case.target()), path)?;
             same("method", &case.method(), method)?;
             case.lines().iter().try_for_each(|(name, _)| {
-                let sent = if name == "host" { vec![host.clone().unwrap_or_else(|| case.sent(name).join(&b","[..]))] } else { case.sent(name) };
+                let sent = if name == "host" {
+                    vec![host.clone().unwrap_or_else(|| case.sent(name).join(&b","[..]))]
+                } else {
+                    case.sent(name)
+                };
                 same_values(name, &sent, headers)
             })
         }
         (
-            Expect::Refused { status, reason, message, lines, .. },
+            Verdict::Refused { status, reason, message, lines, .. },
             Outcome::Answer { status: actual, details, headers, body },
         ) => {
             if (actual, details.as_str()) != (status, &format!("keptn_gateway.{reason}")) {
@@ -78,13 +82,13 @@ pub(crate) fn judge(
                 None => Ok(()),
             }
         }
-        (Expect::Answered, Outcome::Answer { status: 200, details, headers, body }) => {
+        (Verdict::Answered, Outcome::Answer { status: 200, details, headers, body }) => {
             same("details", b"keptn_gateway.token_good", details.as_bytes())?;
             same("body", b"", body)?;
             same_values("cache-control", &[b"no-store".to_vec()], headers)
         }
         (
-            Expect::ByEnvoy { status, details, lines },
+            Verdict::ByEnvoy { status, details, lines },
             Outcome::Answer { status: actual, details: actual_details, headers, .. },
         ) => {
             if (actual, actual_details) != (status, details) {
@@ -132,7 +136,8 @@ fn check_lines(wanted: &Lines, actual: &Lines) -> Result<(), String> {
 
 fn same_values(name: &str, wanted: &[Vec<u8>], actual: &Lines) -> Result<(), String> {
     // Spaces around a value do not belong to it; HTTP/1 loses them, HTTP/2 does not.
-    let trim = |values: &[Vec<u8>]| values.iter().map(|value| value.trim_ascii().to_vec()).collect::<Vec<_>>();
+    let trim =
+        |values: &[Vec<u8>]| values.iter().map(|value| value.trim_ascii().to_vec()).collect::<Vec<_>>();
     let (wanted, actual) = (trim(wanted), trim(&values(actual, name)));
     if actual == wanted {
         return Ok(());

@@ -18,7 +18,7 @@ mod corpus;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use corpus::{Auth, Case, Expect, File, Http, Lines, Outcome, judge, values};
+use corpus::{Auth, Case, File, Http, Lines, Outcome, judge, values};
 use gate::authn::{Answer, CheckId, StreamId};
 use gate::config::Config;
 use gate::denial::Denial;
@@ -79,7 +79,7 @@ fn every_reason_is_reached() {
     );
     for file in corpus::read() {
         for case in &file.cases {
-            if let Expect::Refused { reason, .. } = &case.expect {
+            if let corpus::Verdict::Refused { reason, .. } = &case.expect.verdict {
                 assert!(reasons().contains(reason.as_str()), "{}: there is no reason {reason}", case.name);
                 missing.remove(reason.as_str());
             }
@@ -148,13 +148,15 @@ fn run(file: &File, case: &Case) -> Result<(), String> {
         }
         verdict => (false, verdict),
     };
-    if asked != case.is_asked(&case.expect) {
+    if asked != case.expect.asked {
         return Err(format!("the auth endpoint was{} asked", if asked { "" } else { " not" }));
     }
     let limit = gate.body_to_count(&request).and_then(|limit| usize::try_from(limit).ok());
     let mut outcome = match verdict {
         // As the filter counts it.
-        Verdict::Forward(_) if limit.is_some_and(|limit| case.chunked.is_some_and(|length| length > limit)) => {
+        Verdict::Forward(_)
+            if limit.is_some_and(|limit| case.chunked.is_some_and(|length| length > limit)) =>
+        {
             answer(Reply::Denied(Denial::BodyTooLarge))
         }
         Verdict::Forward(permit) => {
