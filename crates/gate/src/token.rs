@@ -33,11 +33,11 @@ impl<'a> Token<'a> {
         if value.is_empty() {
             return Err(Denial::NoToken);
         }
-        if value.len() > MAX_TOKEN_BYTES || !value.iter().all(u8::is_ascii_graphic) {
-            return Err(Denial::MalformedToken);
-        }
         if value.contains(&b',') {
             return Err(Denial::ManyTokens);
+        }
+        if value.len() > MAX_TOKEN_BYTES || !value.iter().all(u8::is_ascii_graphic) {
+            return Err(Denial::MalformedToken);
         }
         match core::str::from_utf8(value) {
             Ok(text) => Ok(Self(text)),
@@ -80,7 +80,7 @@ mod tests {
     fn a_token_is_one_line_of_visible_ascii() {
         let long = vec![b'a'; MAX_TOKEN_BYTES];
         let too_long = vec![b'a'; MAX_TOKEN_BYTES + 1];
-        let cases: [(Field<'_>, Result<&str, Denial>); 9] = [
+        let cases: [(Field<'_>, Result<&str, Denial>); 10] = [
             (Field::Once(b"dG9rZW4=="), Ok("dG9rZW4==")),
             (Field::Once(b" padded\t"), Ok("padded")),
             (Field::Once(&long), Ok(core::str::from_utf8(&long).unwrap())),
@@ -89,6 +89,7 @@ mod tests {
             (Field::Once(b"  "), Err(Denial::NoToken)),
             (Field::Repeated, Err(Denial::ManyTokens)),
             (Field::Once(b"a,b"), Err(Denial::ManyTokens)),
+            (Field::Once(b"a, b"), Err(Denial::ManyTokens)),
             (Field::Once(b"a\xff"), Err(Denial::MalformedToken)),
         ];
         for (lines, expected) in cases {
