@@ -86,6 +86,8 @@ pub(crate) struct Case {
     envoy: Option<Expect>,
     /// What it gets in an Envoy that normalizes paths, when that is something else again.
     normalized: Option<Expect>,
+    /// And what it may get there as well, in an older Envoy that normalizes less.
+    normalized_before: Option<Expect>,
     /// Why an engine does not run it.
     #[serde(default)]
     pub(crate) skip: Skip,
@@ -166,10 +168,13 @@ impl Case {
         lines
     }
 
-    /// What it gets in Envoy.
-    pub(crate) fn expect_in_envoy(&self, normalized: bool) -> &Expect {
-        let special = if normalized { self.normalized.as_ref() } else { None };
-        special.or(self.envoy.as_ref()).unwrap_or(&self.expect)
+    /// What it gets in Envoy: one of these, depending on its version.
+    pub(crate) fn expect_in_envoy(&self, normalized: bool) -> Vec<&Expect> {
+        let special: Vec<_> = match normalized {
+            true => [&self.normalized, &self.normalized_before].into_iter().flatten().collect(),
+            false => Vec::new(),
+        };
+        if special.is_empty() { vec![self.envoy.as_ref().unwrap_or(&self.expect)] } else { special }
     }
 
     /// The values of all lines called `name` as they are sent.
