@@ -64,11 +64,11 @@ impl HttpContext for Stream {
         self.unless_waiting(|stream, filter| {
             let Some(left) = stream.body_left else { return Action::Continue };
             // While "continue" is returned, `size` is that of the chunk.
-            match left.checked_sub(u64::try_from(size).unwrap_or(u64::MAX)) {
-                Some(left) => {
-                    stream.body_left = Some(left);
-                    Action::Continue
-                }
+            let left = left.checked_sub(u64::try_from(size).unwrap_or(u64::MAX));
+            // A body that was refused stays refused, should more of it come.
+            stream.body_left = Some(left.unwrap_or(0));
+            match left {
+                Some(_) => Action::Continue,
                 None => filter.refuse(Denial::BodyTooLarge),
             }
         })

@@ -36,8 +36,10 @@ pub enum PathProblem {
     BadEscape,
     /// `%2F` in a segment that is not a resource's name.
     EncodedSlash,
-    /// A resource's name that leads into Git's own folder.
+    /// A segment that leads into Git's own folder, in any spelling and at any depth of escaping.
     GitFolder,
+    /// A segment that is a colon, which Keptn's router takes for one of its own parameters.
+    Colon,
 }
 
 impl PathProblem {
@@ -53,6 +55,7 @@ impl PathProblem {
             Self::BadEscape => "bad_escape",
             Self::EncodedSlash => "encoded_slash",
             Self::GitFolder => "git_folder",
+            Self::Colon => "colon",
         }
     }
 
@@ -67,7 +70,8 @@ impl PathProblem {
             Self::ControlCharacter => "the path must not contain control characters",
             Self::BadEscape => "the path contains a bad percent escape",
             Self::EncodedSlash => "the path must not contain %2F here",
-            Self::GitFolder => "a resource's name must not lead into .git",
+            Self::GitFolder => "the path must not lead into .git",
+            Self::Colon => "the path must not contain a colon as a segment, write %3A",
         }
     }
 }
@@ -194,23 +198,23 @@ fn hex(high: Option<u8>, low: Option<u8>) -> Option<u8> {
     Some((digit(high?)? << 4) | digit(low?)?)
 }
 
+/// Refuses segments that lead somewhere else than they seem to.
+///
+/// Keptn 0.6.2's configuration-service joins projects', services' and resources' names to a folder that is a Git
+/// repository: who may write `.git/config` there may run commands. And the router of both services
+/// (go-openapi's) files its own parameters under `:`: a segment that is nothing else matches a route but fills
+/// no parameter, so that `DELETE /v1/project/:` has no project's name, and names stand one place off.
 fn check_segments(path: &str) -> Result<(), PathProblem> {
     path.split('/').try_for_each(|segment| {
+        if segment == ":" {
+            return Err(PathProblem::Colon);
+        }
         in_every_spelling(segment, &|part| match part {
             b"." | b".." => Err(PathProblem::DotSegment),
+            _ if part.eq_ignore_ascii_case(b".git") => Err(PathProblem::GitFolder),
             _ if part.iter().any(u8::is_ascii_control) => Err(PathProblem::ControlCharacter),
             _ => Ok(()),
         })
-    })
-}
-
-/// Whether a resource's name, as it stands escaped in the path, may be joined to a project's folder.
-///
-/// Keptn 0.6.2's configuration-service does just that with the decoded name, and decodes it twice: once
-/// in its router and once in its handler. Dots are refused in every segment already.
-pub(crate) fn check_resource_name(name: &str) -> Result<(), PathProblem> {
-    in_every_spelling(name, &|part| {
-        if part.eq_ignore_ascii_case(b".git") { Err(PathProblem::GitFolder) } else { Ok(()) }
     })
 }
 
@@ -335,18 +339,30 @@ mod tests {
     }
 
     #[test]
-    fn resource_names_stay_out_of_git() {
-        for (name, good) in [
+    fn no_segment_leads_into_git() {
+        for (segment, good) in [
             ("dir%2Fa.yaml", true),
             (".gitignore", true),
             ("a%2F.github%2Fx", true),
             (".git", false),
+            (".GIT", false),
             (".git%2Fconfig", false),
             ("a%2F.GIT%2Fconfig", false),
             (".git%252Fconfig", false),
             ("%252Egit", false),
         ] {
-            assert_eq!(check_resource_name(name).is_ok(), good, "{name}");
+            let read = read(&format!("/service/{segment}/resource"));
+            assert_eq!(read.is_ok(), good, "{segment}");
+            assert!(good || read == Err(PathProblem::GitFolder), "{segment}");
         }
+    }
+
+    #[test]
+    fn a_colon_is_no_segment() {
+        assert_eq!(read("/v1/project/:"), Err(PathProblem::Colon));
+        assert_eq!(read("/v1/project/:/resource"), Err(PathProblem::Colon));
+        assert!(read("/v1/project/%3A").is_ok());
+        assert!(read("/v1/project/a:b").is_ok());
+        assert!(read("/v1/project/::").is_ok());
     }
 }

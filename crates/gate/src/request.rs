@@ -216,9 +216,15 @@ fn is_gateway_owned(name: &str) -> bool {
     }
     let name = name.replace('_', "-");
     matches!(name.as_str(), "x-keptn-client" | "x-real-ip" | "x-envoy-max-retries")
-        || ["x-envoy-retry-", "x-envoy-upstream-", "x-envoy-hedge-", "x-envoy-original-"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
+        || [
+            "x-envoy-retry-",
+            "x-envoy-retriable-",
+            "x-envoy-upstream-",
+            "x-envoy-hedge-",
+            "x-envoy-original-",
+        ]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
 }
 
 /// The methods that pass.
@@ -326,6 +332,7 @@ mod tests {
             ("x-envoy-retry-on", ""),
             ("x-envoy-retry-on", ""),
             ("x-envoy-max-retries", ""),
+            ("x-envoy-retriable-status-codes", ""),
             ("x-envoy-upstream-rq-timeout-ms", ""),
             ("x-envoy-hedge-on-per-try-timeout", ""),
             ("x-envoy-original-path", ""),
@@ -341,6 +348,7 @@ mod tests {
                 "X-Keptn_Client",
                 "x-envoy-retry-on",
                 "x-envoy-max-retries",
+                "x-envoy-retriable-status-codes",
                 "x-envoy-upstream-rq-timeout-ms",
                 "x-envoy-hedge-on-per-try-timeout",
                 "x-envoy-original-path"

@@ -139,8 +139,8 @@ impl Routes {
     ///
     /// # Errors
     ///
-    /// `upgrade_refused` when no route offers a WebSocket here, `encoded_slash` and `git_folder` when the
-    /// path has the route's form but not its manners. The rest is for after the token, so that strangers
+    /// `upgrade_refused` when no route offers a WebSocket here, `encoded_slash` when the path has the route's
+    /// form but not its manners. The rest is for after the token, so that strangers
     /// learn nothing: see [`Lookup`].
     pub fn find(
         &self,
@@ -262,7 +262,5 @@ mod tests {
             let denied = Err(Denial::BadPath(PathProblem::EncodedSlash));
             assert_eq!(find(&routes, path, Method::Get, Protocol::Http), denied, "{path}");
         }
-        let denied = Err(Denial::BadPath(PathProblem::GitFolder));
-        assert_eq!(find(&routes, "/p/a/.git%2Fconfig", Method::Get, Protocol::Http), denied);
     }
 }

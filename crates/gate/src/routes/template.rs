@@ -3,7 +3,7 @@
 use core::fmt;
 use core::ops::Range;
 
-use crate::path::{self, CanonicalPath, PathProblem};
+use crate::path::{CanonicalPath, PathProblem};
 use crate::request::Field;
 
 /// One segment of a template.
@@ -120,23 +120,12 @@ impl Template {
         }
     }
 
-    /// Whether `path`, which has the form of this template, has `%2F` only where the template allows it,
-    /// and harmless names there.
+    /// Whether `path`, which has the form of this template, has `%2F` only where the template allows it.
     pub(super) fn check(&self, path: &CanonicalPath<'_>) -> Result<(), PathProblem> {
-        let mut segments = path.segments();
-        for segment in &self.segments {
-            let actual = segments.next().unwrap_or_default();
-            match segment {
-                Segment::SlashParameter => path::check_resource_name(actual)?,
-                Segment::Parameter | Segment::Literal(_) => check_no_slash(actual)?,
-            }
-        }
-        segments.try_for_each(check_no_slash)
+        let may_have = |index| self.segments.get(index) == Some(&Segment::SlashParameter);
+        let stray = path.segments().enumerate().any(|(at, segment)| segment.contains("%2F") && !may_have(at));
+        if stray { Err(PathProblem::EncodedSlash) } else { Ok(()) }
     }
-}
-
-fn check_no_slash(segment: &str) -> Result<(), PathProblem> {
-    if segment.contains("%2F") { Err(PathProblem::EncodedSlash) } else { Ok(()) }
 }
 
 impl fmt::Display for Template {
