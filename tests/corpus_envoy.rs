@@ -90,7 +90,8 @@ fn routes(manager: &mut Value) -> &mut Vec<Value> {
 /// One more route that is pinned to filter state, like that of `api-service`.
 fn route_to(listener: Listener, upstream: String) -> Listener {
     listener.edit_manager(|manager| {
-        let mut route = routes(manager)[0].clone();
+        let mut route =
+            routes(manager).iter().find(|route| route["name"] == "api-service").expect("a route").clone();
         route["name"] = json!(upstream);
         route["match"]["filter_state"][0]["string_match"]["exact"] = json!(upstream);
         route["route"]["cluster"] = json!(upstream);

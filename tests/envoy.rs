@@ -23,6 +23,8 @@ mod protocol;
 mod reload;
 #[path = "envoy/replies.rs"]
 mod replies;
+#[path = "envoy/strangers.rs"]
+mod strangers;
 #[path = "envoy/support.rs"]
 mod support;
 #[path = "envoy/websocket.rs"]

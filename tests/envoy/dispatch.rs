@@ -88,11 +88,12 @@ async fn an_upstream_of_ones_own_is_reached_by_its_filter_state() {
         let bootstrap = bootstrap.configuration(own_upstream()).another_cluster("my-service", address);
         bootstrap.listener("gateway", |mut listener| {
             let routes = &mut listener.manager()["route_config"]["virtual_hosts"][0]["routes"];
-            let mut route = routes[0].clone();
+            let routes = routes.as_array_mut().unwrap();
+            let mut route = routes.iter().find(|route| route["name"] == "api-service").unwrap().clone();
             route["name"] = json!("my-service");
             route["match"]["filter_state"][0]["string_match"]["exact"] = json!("my-service");
             route["route"]["cluster"] = json!("my-service");
-            routes.as_array_mut().unwrap().push(route);
+            routes.push(route);
             listener
         })
     })
