@@ -15,7 +15,7 @@ check() {
     # The documents are for those who work on this, so they show private items, and links to those are good.
     RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' step cargo doc --quiet --workspace --no-deps --document-private-items
     need_cargo_deny
-    step "$cargo_deny" --all-features check --hide-inclusion-graph licenses bans sources
+    step "$cargo_deny" --workspace --all-features check --hide-inclusion-graph licenses bans sources
     check_advisories
     need_shellcheck
     step shellcheck -x build.sh .ci/run
@@ -42,7 +42,7 @@ check_bans() {
 
 check_advisories() {
     if "$cargo_deny" fetch db >"$scratch/fetch.log" 2>&1; then
-        step "$cargo_deny" --all-features check --hide-inclusion-graph advisories
+        step "$cargo_deny" --workspace --all-features check --hide-inclusion-graph advisories
     else
         cat "$scratch/fetch.log" >&2
         say "NOT CHECKED: known vulnerabilities of the dependencies. The database of advisories cannot be had (see above)"
