@@ -116,20 +116,7 @@ impl Gate {
             Lookup::Nothing => (Access::Token, refuse(Denial::UnknownPath)),
         };
         let ground = match access {
-            Access::Token => {
-                let token = Token::read(request.token)?;
-                self.check_length(request)?;
-                return match self.authn.ask(stream, token, request, now)? {
-                    Decision::Ask(check) => {
-                        self.waiting.insert(stream, plan);
-                        Ok(Verdict::Ask(check))
-                    }
-                    Decision::Wait => {
-                        self.waiting.insert(stream, plan);
-                        Ok(Verdict::Wait)
-                    }
-                };
-            }
+            Access::Token => return self.ask(stream, request, plan, now),
             Access::Public => Ground::Public,
             Access::Upstream => {
                 self.check_channel(request)?;
@@ -140,6 +127,24 @@ impl Gate {
         Ok(match plan {
             Plan::Forward(forwarding) => Verdict::Forward(Permit::to(forwarding, ground)),
             Plan::Reply(reply) => Verdict::Reply(reply),
+        })
+    }
+
+    /// Asks who the token belongs to; the request waits with its plan.
+    fn ask(
+        &mut self,
+        stream: StreamId,
+        request: &Request<'_>,
+        plan: Plan,
+        now: Time,
+    ) -> Result<Verdict, Denial> {
+        let token = Token::read(request.token)?;
+        self.check_length(request)?;
+        let decision = self.authn.ask(stream, token, request, now)?;
+        self.waiting.insert(stream, plan);
+        Ok(match decision {
+            Decision::Ask(check) => Verdict::Ask(check),
+            Decision::Wait => Verdict::Wait,
         })
     }
 

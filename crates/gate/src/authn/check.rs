@@ -33,8 +33,7 @@ impl Check {
     /// The question whether `token` is good.
     ///
     /// The endpoint decides by the token alone. Of the client's request it gets the trusted address and
-    /// the trace headers that parse: nothing that a client could make the check fail with, no body, and
-    /// none of the headers that frame one.
+    /// the trace headers that parse: nothing that a client could make the check fail with, and no body.
     pub(super) fn new(
         flight: FlightId,
         endpoint: &Endpoint,
