@@ -128,6 +128,36 @@ async fn what_a_client_stores_it_can_read_back() {
 }
 
 #[tokio::test]
+async fn a_resources_name_is_unescaped_once() {
+    let bed = Bed::start().await;
+    bed.configuration.add_project("p", &["dev"], &["carts"]);
+    let base = "/configuration-service/v1/project/p/resource";
+    for (escaped, name) in [("p%2525.txt", "p%25.txt"), ("100%25", "100%"), ("a+b", "a+b")] {
+        let path = format!("{base}/{escaped}");
+        let resource = json!({ "resourceURI": name, "resourceContent": "eA==" });
+        assert_eq!(bed.send(Request::new("PUT", &path).json(&resource)).await.status, 201, "{path}");
+        assert_eq!(bed.send(Request::get(&path)).await.json(), resource, "{path}");
+        let list = bed.send(Request::get(base)).await.json();
+        assert_eq!(list["resources"], json!([{ "resourceURI": name }]), "{path}");
+        assert_eq!(bed.send(Request::new("DELETE", &path)).await.status, 204, "{path}");
+        let gone = bed.send(Request::new("DELETE", &path)).await;
+        assert_eq!(
+            (gone.status, gone.text().as_str()),
+            (500, r#"{"code":500,"message":"Could not delete file"}"#)
+        );
+    }
+    for (level, kind) in [("", "Project"), ("/stage/dev", "Stage"), ("/stage/dev/service/carts", "Service")] {
+        let path = format!("/configuration-service/v1/project/p{level}/resource/a");
+        let none = bed.send(Request::get(&path)).await;
+        let message = format!(r#"{{"code":404,"message":"{kind} resource not found"}}"#);
+        assert_eq!((none.status, none.text()), (404, message), "{path}");
+        let nameless = bed.send(Request::new("PUT", &path).json(&json!({ "resourceContent": "eA==" }))).await;
+        let message = r#"{"code":602,"message":"resourceURI in body is required"}"#;
+        assert_eq!((nameless.status, nameless.text().as_str()), (422, message), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn orders_are_seen_through_envoy() {
     let bed = Bed::start().await;
     let ask = || Request::post("/v1/auth").header("x-token", TOKEN);

@@ -3,7 +3,7 @@
 use super::{
     answer::{Answer, error, json_body, method_not_allowed, not_found, produced, required},
     orders::Reply,
-    request::{Request, unescape},
+    request::Request,
     server::{Handler, Settings, StandIn},
     store::{Level, Project, Stage, Store},
 };
@@ -311,40 +311,30 @@ impl ConfigurationHandler {
     fn one_resource(&self, request: &Request, level: Level<'_>, uri: &str) -> Answered {
         allow(request, &["DELETE", "GET", "PUT"])?;
         implemented(request, level, "ResourceURI")?;
+        // Judged before anything is looked up; the name in it is required, but the path's is the one that counts.
+        let given = if request.method == "PUT" { body(request, &["resourceURI"])? } else { Value::default() };
         let mut store = self.0.lock().unwrap();
         let missing = if request.method == "GET" { 404 } else { 400 };
         let resources =
             store.resources(level).map_err(|who| error(missing, format!("{who} does not exist")))?;
         match request.method.as_str() {
             "GET" => {
-                let name = unescape_once_more(uri)?;
-                let content = resources.get(&name).ok_or_else(|| error(404, "Resource not found"))?;
+                let content = resources
+                    .get(uri)
+                    .ok_or_else(|| error(404, format!("{} resource not found", level.kind())))?;
                 Ok(produced(200, &json!({ "resourceURI": uri, "resourceContent": content })))
             }
             "PUT" => {
-                let given = body(request, &[])?;
                 resources.insert(uri.to_owned(), text(&given, "resourceContent"));
                 Ok(produced(201, &json!({ "version": store.commit() })))
             }
             _ => {
-                let name = unescape_once_more(uri)?;
-                resources.remove(&name).ok_or_else(|| error(400, "Resource does not exist"))?;
+                resources.remove(uri).ok_or_else(|| error(500, "Could not delete file"))?;
                 store.commit();
                 Ok(no_content())
             }
         }
     }
-}
-
-/// Reading and deleting unescape a name once more than the router already did, as a part of a query: `+` is a space.
-/// Writing does not.
-fn unescape_once_more(name: &str) -> std::result::Result<String, Reply> {
-    let digits =
-        |escape: &str| escape.len() >= 2 && escape.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
-    if !name.split('%').skip(1).all(digits) {
-        return Err(error(500, "Could not unescape resource name"));
-    }
-    Ok(unescape(&name.replace('+', " ")))
 }
 
 /// 501 for what 0.6.2 describes and does not implement.

@@ -51,6 +51,6 @@ impl Request {
     }
 }
 
-pub(super) fn unescape(text: &str) -> String {
+fn unescape(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

@@ -34,6 +34,17 @@ pub(super) enum Level<'a> {
     Default(&'a str, &'a str),
 }
 
+impl Level<'_> {
+    /// As messages call it. Nobody is told of a service's defaults: 0.6.2 does not read them.
+    pub(super) fn kind(self) -> &'static str {
+        match self {
+            Self::Project(_) => "Project",
+            Self::Stage(..) => "Stage",
+            Self::Service(..) | Self::Default(..) => "Service",
+        }
+    }
+}
+
 impl Store {
     /// The resources, or who is missing on the way to them.
     pub(super) fn resources(&mut self, level: Level<'_>) -> Result<&mut Resources, &'static str> {
