@@ -219,7 +219,8 @@ fn check_segments(path: &str) -> Result<(), PathProblem> {
 }
 
 /// Applies `check` to each part between slashes of `segment`, after no decoding, one decoding, two, …
-/// until there is nothing left to decode: nobody knows how often the upstream will.
+/// until there is nothing left to decode. configuration-service decodes a resource's name once in Keptn 0.6.2,
+/// and twice to read it from 0.8.3 on: nobody here knows how often an upstream will.
 fn in_every_spelling(
     segment: &str,
     check: &impl Fn(&[u8]) -> Result<(), PathProblem>,
