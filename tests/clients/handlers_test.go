@@ -211,7 +211,7 @@ func TestEveryOperationIsRefused(t *testing.T) {
 	for token, message := range map[string]string{
 		"":           "unauthenticated for invalid credentials",
 		"wrong":      "incorrect api key auth",
-		"wrong, too": "x-token is not well formed",
+		"wrong, too": "exactly one x-token is required",
 	} {
 		for _, operation := range operations {
 			t.Run(operation.method+"/token="+token, func(t *testing.T) {
