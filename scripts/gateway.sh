@@ -62,6 +62,14 @@ run_tries() { # URL
 
 port_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
+need_port() { # PORT
+    local free
+    if ! port_taken "$1"; then return; fi
+    if have ss; then ss -Hltnp "sport = :$1" >&2; fi
+    free=$(free_port)
+    die "port $1 is taken: stop what listens there, or choose another one: PORT=$free ./build.sh run"
+}
+
 # wait_until SECONDS COMMAND…: until the command succeeds.
 wait_until() {
     local end=$((SECONDS + $1))
@@ -77,10 +85,7 @@ gateway_pid=
 gateway_admin=
 start_gateway() {
     local port=$1 log=$2 literal admin=9901
-    if port_taken "$port"; then
-        if have ss; then ss -Hltnp "sport = :$port" >&2; fi
-        die "port $port is taken: stop what listens there, or choose another one: PORT=8081 ./build.sh run"
-    fi
+    need_port "$port"
     if port_taken $admin; then admin=0; fi
     # What the shipped file says for docker and must say otherwise here.
     for literal in 'filename: /etc/envoy/plugin.wasm' 'address: 0.0.0.0, port_value: 8080' 'port_value: 9901'; do
@@ -138,6 +143,8 @@ run_gateway() { # [--check]
     local port=${PORT:-8080} url
     [[ $port =~ ^[1-9][0-9]{0,4}$ ]] && ((port < 65536)) || die "PORT=$port is no port: give a number from 1 to 65535"
     [[ $# == 0 || $* == --check ]] || die "run takes nothing, or --check; not: $*"
+    # Once more before Envoy starts: building takes a while.
+    need_port "$port"
     need_curl
     need_envoy
     build_plugin
