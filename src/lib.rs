@@ -11,7 +11,8 @@
 //!    other that shows the same token. The answer comes to the stream that asked, or to the root
 //!    (`root.rs`) when that one's client has left and the root asked again.
 //!
-//! Nothing ends in "continue" for any other reason than a permit: not an error, not a missing context.
+//! No request's headers go on for any other reason than a permit: not on an error, not for want of a context. (A
+//! request for a host that is not ours gets a permit too, and nothing else: it reaches none of our routes.)
 
 mod counters;
 mod filter;

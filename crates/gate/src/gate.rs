@@ -1,7 +1,14 @@
 //! The gate: events in, verdicts out.
 //!
-//! [`Gate::on_request`] is the whole order of decisions. It matters twice: a stranger learns nothing about
-//! the API before the token, and no check is spent on what will be refused anyway.
+//! The order of decisions matters twice: a stranger learns nothing about the API before the token, and no
+//! check is spent on what will be refused anyway. It is: host, method, upgrade, path, route; then, where the
+//! route asks for one, the token's form, the body's declared length, and the *check*, one question to api-service.
+//! A *flight* is a check under way and everybody who waits for it.
+//!
+//! What will become of a request is its *plan*, made before its token is known: forward it, or tell it
+//! what strangers are not told (404, 405, 403). A *ground* (the route is public, the upstream asks by itself,
+//! api-service said yes) makes the plan's forwarding a *permit*; a *verdict* carries that, or the refusal, to
+//! the host.
 
 mod permit;
 
@@ -74,6 +81,10 @@ enum Plan {
 }
 
 impl Plan {
+    fn denied(denial: Denial) -> Self {
+        Self::Reply(Reply::Denied(denial))
+    }
+
     fn carry_out(self, yes: Yes) -> Verdict {
         match self {
             Self::Forward(forwarding) => Verdict::Forward(Permit::to(forwarding, Ground::Token(yes))),
@@ -110,20 +121,23 @@ impl Gate {
 
     fn judge(&mut self, stream: StreamId, request: &Request<'_>, now: Time) -> Result<Verdict, Denial> {
         let (path, lookup) = self.look_up(request)?;
+        // A plan may be a refusal: after the token, because strangers get 401 and learn no more.
         let (access, plan) = match lookup {
             Lookup::Route(found) => (found.route.access, self.plan(stream, request, &path, &found)),
-            Lookup::WrongMethod { access, allow } => (access, refuse(Denial::MethodNotAllowed { allow })),
-            Lookup::Nothing => (Access::Token, refuse(Denial::UnknownPath)),
+            Lookup::WrongMethod { access, allow } => {
+                (access, Plan::denied(Denial::MethodNotAllowed { allow }))
+            }
+            Lookup::Nothing => (Access::Token, Plan::denied(Denial::UnknownPath)),
         };
         let ground = match access {
             Access::Token => return self.ask(stream, request, plan, now),
             Access::Public => Ground::Public,
             Access::Upstream => {
-                self.check_channel(request)?;
+                self.require_channel(request)?;
                 Ground::UpstreamAsks
             }
         };
-        self.check_length(request)?;
+        self.limit_length(request)?;
         Ok(match plan {
             Plan::Forward(forwarding) => Verdict::Forward(Permit::to(forwarding, ground)),
             Plan::Reply(reply) => Verdict::Reply(reply),
@@ -139,7 +153,7 @@ impl Gate {
         now: Time,
     ) -> Result<Verdict, Denial> {
         let token = Token::read(request.token)?;
-        self.check_length(request)?;
+        self.limit_length(request)?;
         let decision = self.authn.ask(stream, token, request, now)?;
         self.waiting.insert(stream, plan);
         Ok(match decision {
@@ -165,13 +179,13 @@ impl Gate {
     /// A check was sent (or the host refused to, which is nothing).
     pub fn on_sent(&mut self, flight: FlightId, sent: Option<CheckId>) -> Woken {
         let outcome = self.authn.on_sent(flight, sent);
-        self.wake(outcome)
+        self.verdicts(outcome)
     }
 
     /// The auth endpoint has answered.
     pub fn on_answer(&mut self, check: CheckId, answer: Answer<'_>) -> Woken {
         let outcome = self.authn.on_answer(check, answer);
-        self.wake(outcome)
+        self.verdicts(outcome)
     }
 
     /// A request is over: answered, or its client has left.
@@ -187,7 +201,7 @@ impl Gate {
     /// The root's timer.
     pub fn on_tick(&mut self, now: Time) -> Tick {
         let due = self.authn.on_tick(now);
-        Tick { ask: due.ask, woken: self.wake(due.woken) }
+        Tick { ask: due.ask, woken: self.verdicts(due.woken) }
     }
 
     /// How often the root's timer is to fire; not at all while there is nothing to do.
@@ -207,7 +221,7 @@ impl Gate {
         self.waiting.contains_key(&stream)
     }
 
-    fn wake(&mut self, outcome: Vec<(StreamId, Result<Yes, Denial>)>) -> Woken {
+    fn verdicts(&mut self, outcome: Vec<(StreamId, Result<Yes, Denial>)>) -> Woken {
         outcome
             .into_iter()
             .map(|(stream, verdict)| {
@@ -220,19 +234,19 @@ impl Gate {
             .collect()
     }
 
-    /// What becomes of a request for this route, if it may pass.
+    /// What becomes of a request for this route, should it turn out that it may pass.
     fn plan(&self, stream: StreamId, request: &Request<'_>, path: &CanonicalPath<'_>, found: &Found) -> Plan {
         if found.is_internal && !self.config.allow_internal {
-            return refuse(Denial::InternalOperation);
+            return Plan::denied(Denial::InternalOperation);
         }
         let Target::Upstream { upstream, strip } = &found.route.target else {
             return Plan::Reply(Reply::TokenGood);
         };
         let sent_path = match strip {
-            Some(prefix) => Some(path.target_without(prefix)),
+            Some(prefix) => Some(path.without(prefix).target()),
             None => path.is_rewritten().then(|| path.target()),
         };
-        let mut remove: Vec<_> = request.owned.iter().map(|name| (*name).to_owned()).collect();
+        let mut remove: Vec<_> = request.gateway_owned.iter().map(|name| (*name).to_owned()).collect();
         if !upstream.keeps_token && !matches!(request.token, Field::Absent) {
             remove.push("x-token".to_owned());
         }
@@ -248,7 +262,7 @@ impl Gate {
         })
     }
 
-    fn check_length(&self, request: &Request<'_>) -> Result<(), Denial> {
+    fn limit_length(&self, request: &Request<'_>) -> Result<(), Denial> {
         match request.declared_length()? {
             Some(length) if length > self.config.max_body_bytes => Err(Denial::BodyTooLarge),
             _ => Ok(()),
@@ -256,15 +270,11 @@ impl Gate {
     }
 
     /// The WebSocket's own token, which api-service will verify.
-    fn check_channel(&self, request: &Request<'_>) -> Result<(), Denial> {
+    fn require_channel(&self, request: &Request<'_>) -> Result<(), Denial> {
         websocket::check_channel_token(request.channel_token)?;
         if self.config.require_channel_id && request.channel_id.once().is_none_or(<[u8]>::is_empty) {
             return Err(Denial::NoChannelId);
         }
         Ok(())
     }
-}
-
-fn refuse(denial: Denial) -> Plan {
-    Plan::Reply(Reply::Denied(denial))
 }

@@ -134,9 +134,10 @@ impl<'a> CanonicalPath<'a> {
         [self.as_str(), self.query].concat()
     }
 
-    /// What is sent to an upstream that does not know `prefix`, which has no slash at its end.
-    pub(crate) fn target_without(&self, prefix: &str) -> String {
-        [self.path.strip_prefix(prefix).unwrap_or(&self.path), self.query].concat()
+    /// The same path for an upstream that does not know `prefix`, which has no slash at its end.
+    pub(crate) fn without(&self, prefix: &str) -> CanonicalPath<'_> {
+        let rest = self.path.strip_prefix(prefix).filter(|rest| rest.starts_with('/'));
+        CanonicalPath { path: Cow::Borrowed(rest.unwrap_or(&self.path)), query: self.query }
     }
 
     /// Whether the client wrote it differently.

@@ -66,7 +66,7 @@ pub struct Request<'a> {
     pub(crate) token: Field<'a>,
     pub(crate) trace: Trace<'a>,
     /// Names of the client's lines that only the gateway may set, in the client's spelling.
-    pub(crate) owned: Vec<&'a str>,
+    pub(crate) gateway_owned: Vec<&'a str>,
     method: Field<'a>,
     upgrade: Field<'a>,
     content_length: Field<'a>,
@@ -93,7 +93,7 @@ impl<'a> Request<'a> {
             path: Field::Absent,
             token: Field::Absent,
             trace: Trace::default(),
-            owned: Vec::new(),
+            gateway_owned: Vec::new(),
             method: Field::Absent,
             upgrade: Field::Absent,
             content_length: Field::Absent,
@@ -118,8 +118,8 @@ impl<'a> Request<'a> {
                 "upgrade" => request.upgrade.add(value),
                 "x-request-id" => request.trace.request_id.add(value),
                 "x-token" => request.token.add(value),
-                lower if is_gateway_owned(lower) && !request.owned.contains(&name) => {
-                    request.owned.push(name);
+                lower if is_gateway_owned(lower) && !request.gateway_owned.contains(&name) => {
+                    request.gateway_owned.push(name);
                 }
                 _ => {}
             }
@@ -341,7 +341,7 @@ mod tests {
             ("x-forwarded-for", ""),
         ]);
         assert_eq!(
-            request.owned,
+            request.gateway_owned,
             [
                 "x-real-ip",
                 "x_real_ip",

@@ -18,7 +18,7 @@ pub(super) struct Forwarding {
     pub(super) is_internal: bool,
 }
 
-/// Why a request may pass. There is no fifth reason.
+/// Why a request may pass. There is no fourth reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ground {
     /// Its route is public.

@@ -21,6 +21,8 @@ const RESOURCES: [&str; 3] = [
     "/v1/project/{project}/stage/{stage}/service/{service}/resource",
 ];
 
+const CONFIGURATION_SERVICE: &str = "configuration-service";
+
 /// The prefix under which all of configuration-service can be reached, and which it does not know.
 const PREFIX: &str = "/configuration-service";
 
@@ -35,15 +37,15 @@ const PREFIXED_RESOURCES: [&str; 4] = [
 /// The nine operations whose summary begins with "INTERNAL Endpoint:" in configuration-service's
 /// description. api-service's events make them happen; nobody is meant to call them.
 const INTERNAL: [(Method, &str); 9] = [
-    (Method::Post, "/configuration-service/v1/project"),
-    (Method::Put, "/configuration-service/v1/project/{project}"),
-    (Method::Delete, "/configuration-service/v1/project/{project}"),
-    (Method::Post, "/configuration-service/v1/project/{project}/stage"),
-    (Method::Put, "/configuration-service/v1/project/{project}/stage/{stage}"),
-    (Method::Delete, "/configuration-service/v1/project/{project}/stage/{stage}"),
-    (Method::Post, "/configuration-service/v1/project/{project}/stage/{stage}/service"),
-    (Method::Put, "/configuration-service/v1/project/{project}/stage/{stage}/service/{service}"),
-    (Method::Delete, "/configuration-service/v1/project/{project}/stage/{stage}/service/{service}"),
+    (Method::Post, "/v1/project"),
+    (Method::Put, "/v1/project/{project}"),
+    (Method::Delete, "/v1/project/{project}"),
+    (Method::Post, "/v1/project/{project}/stage"),
+    (Method::Put, "/v1/project/{project}/stage/{stage}"),
+    (Method::Delete, "/v1/project/{project}/stage/{stage}"),
+    (Method::Post, "/v1/project/{project}/stage/{stage}/service"),
+    (Method::Put, "/v1/project/{project}/stage/{stage}/service/{service}"),
+    (Method::Delete, "/v1/project/{project}/stage/{stage}/service/{service}"),
 ];
 
 /// The profile's upstreams: api-service, which judges `x-token` once more and so must see it, and
@@ -51,7 +53,7 @@ const INTERNAL: [(Method, &str); 9] = [
 pub(crate) fn upstreams() -> [Upstream; 2] {
     [
         Upstream { name: "api-service".into(), keeps_token: true },
-        Upstream { name: "configuration-service".into(), keeps_token: false },
+        Upstream { name: CONFIGURATION_SERVICE.into(), keeps_token: false },
     ]
 }
 
@@ -100,7 +102,10 @@ pub fn keptn_0_6() -> Result<(Vec<Route>, Vec<InternalOperation>), TemplateError
     }
     let internal = INTERNAL
         .into_iter()
-        .map(|(method, template)| Ok(InternalOperation { template: Template::parse(template)?, method }))
+        .map(|(method, template)| {
+            let upstream = CONFIGURATION_SERVICE.into();
+            Ok(InternalOperation { upstream, template: Template::parse(template)?, method })
+        })
         .collect::<Result<_, _>>()?;
     Ok((routes, internal))
 }

@@ -73,10 +73,12 @@ pub struct Route {
     pub target: Target,
 }
 
-/// An operation that its service marks as internal: method and path.
+/// An operation that its service marks as internal.
 #[derive(Clone, Debug)]
 pub struct InternalOperation {
-    /// Which paths, as clients write them.
+    /// The service.
+    pub upstream: Rc<str>,
+    /// Which paths, as the service sees them: a route of one's own is no way round.
     pub template: Template,
     /// Which method.
     pub method: Method,
@@ -95,7 +97,7 @@ pub struct Conflict {
 #[derive(Debug, Default)]
 pub struct Routes {
     routes: Tree<Rc<Route>>,
-    internal: Tree<Method>,
+    internal: Tree<InternalOperation>,
 }
 
 /// The route for a request.
@@ -130,7 +132,7 @@ impl Routes {
             table.routes.entry(&route.template).push(Rc::new(route));
         }
         for operation in internal {
-            table.internal.entry(&operation.template).push(operation.method);
+            table.internal.entry(&operation.template).push(operation.clone());
         }
         if conflicts.is_empty() { Ok(table) } else { Err(conflicts) }
     }
@@ -160,7 +162,7 @@ impl Routes {
         };
         route.template.check(path).map_err(Denial::BadPath)?;
         if offers(route) {
-            let is_internal = self.internal.find(path, |internal| *internal == method).is_some();
+            let is_internal = self.is_internal(route, path, method);
             Ok(Lookup::Route(Found { route: Rc::clone(route), is_internal }))
         } else if protocol == Protocol::WebSocket {
             Err(Denial::UpgradeRefused)
@@ -168,6 +170,14 @@ impl Routes {
             let allow = of_protocol().fold(Methods::of(&[]), |allow, route| allow.union(route.methods));
             Ok(Lookup::WrongMethod { access: route.access, allow })
         }
+    }
+
+    fn is_internal(&self, route: &Route, path: &CanonicalPath<'_>, method: Method) -> bool {
+        let Target::Upstream { upstream, strip } = &route.target else { return false };
+        let sent = path.without(strip.as_deref().unwrap_or_default());
+        let is_it =
+            |operation: &InternalOperation| operation.upstream == upstream.name && operation.method == method;
+        self.internal.find(&sent, is_it).is_some()
     }
 }
 
