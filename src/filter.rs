@@ -46,6 +46,7 @@ impl Filter {
                 .unwrap_or_else(|Failed| refuse(&self.counters, Denial::GatewayError)),
             Verdict::Reply(reply) => self.reply(reply),
             Verdict::Ask(check) => {
+                // Where the host refuses at once, this request has its denial already; it stops either way.
                 self.send(&check);
                 self.arm_tick();
                 Action::Pause
@@ -94,6 +95,12 @@ impl Filter {
 
     fn send(&self, check: &Check) {
         let sent = host::send(check);
+        if sent.is_none() {
+            log::warn!(
+                "no check can be sent: is there a cluster {} with a host in it?",
+                check.endpoint.cluster
+            );
+        }
         let woken = self.gate.borrow_mut().on_sent(check.flight, sent);
         self.wake(woken);
     }
@@ -135,8 +142,8 @@ impl Filter {
     /// Lets the request through that the host's calls act on. This is the only function that does.
     fn let_through(&self, permit: Permit, moment: &Moment) -> Result<Action, Failed> {
         if let Some(upstream) = permit.upstream() {
-            // First the state, then the headers: changing a header clears the route cache. If a host stops
-            // doing so, the request meets no route, and 404.
+            // First the state, then the headers: changing a header clears the route cache. Were it not cleared,
+            // the request would meet no route, and 404.
             host::select_upstream(upstream)?;
             let mut is_cleared = false;
             for name in permit.remove() {

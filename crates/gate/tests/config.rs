@@ -52,7 +52,7 @@ fn all_problems_come_at_once_in_the_order_of_their_places() {
         hosts[0]: no host name has this
             https://api.keptn
                   ^
-          help: write each host in full, without a scheme
+          help: write each host in full, without a scheme or wildcards
         hosts[1]: this is the number 7
           help: write text, in quotes
         internal: this is the flag true
@@ -473,6 +473,16 @@ fn a_deadline_before_the_time_out() {
           help: set auth.deadline to at least auth.timeout
         "#,
     );
+    // What else is wrong beside it does not hide it.
+    refused(
+        r#"{"auth": {"cluster": "", "timeout": "5s"}}"#,
+        r#"
+        auth.cluster: this is empty
+          help: write something such as "outbound|8080||api-service.keptn.svc.cluster.local"
+        auth.deadline: the deadline, 3s, is before the time-out of a check, 5s
+          help: set auth.deadline to at least auth.timeout
+        "#,
+    );
     refused(
         r#"{"auth": {"deadline": "1s"}}"#,
         r#"
@@ -548,29 +558,29 @@ fn hosts_that_are_none() {
         hosts[0]: no host name has this
             https://api.keptn
                   ^
-          help: write each host in full, without a scheme
+          help: write each host in full, without a scheme or wildcards
         hosts[1]: no host name has this
             *.keptn
             ^
-          help: write each host in full, without a scheme
+          help: write each host in full, without a scheme or wildcards
         hosts[2]: no host name has this
             api.keptn/v1
                      ^
-          help: write each host in full, without a scheme
+          help: write each host in full, without a scheme or wildcards
         hosts[3]: this is empty
           help: write a host, or leave the item away
         hosts[4]: no host name has this
             äpi.keptn
             ^
-          help: write each host in full, without a scheme
+          help: write each host in full, without a scheme or wildcards
         hosts[5]: no host name has this
             a b
              ^
-          help: write each host in full, without a scheme
+          help: write each host in full, without a scheme or wildcards
         hosts[6]: no host name has this
             api.keptnä
                      ^
-          help: write each host in full, without a scheme
+          help: write each host in full, without a scheme or wildcards
         "#,
     );
     refused(
@@ -579,23 +589,23 @@ fn hosts_that_are_none() {
         hosts[0]: this is not a host
             ::1
             ^^^
-          help: write each host in full, without a scheme
+          help: write each host in full, without a scheme or wildcards
         hosts[1]: this is not a host
             :8080
             ^^^^^
-          help: write each host in full, without a scheme
+          help: write each host in full, without a scheme or wildcards
         hosts[2]: this is not a host
             [::1
             ^^^^
-          help: write each host in full, without a scheme
+          help: write each host in full, without a scheme or wildcards
         hosts[3]: this is not a host
             api:http
             ^^^^^^^^
-          help: write each host in full, without a scheme
+          help: write each host in full, without a scheme or wildcards
         hosts[4]: this is not a host
             .
             ^
-          help: write each host in full, without a scheme
+          help: write each host in full, without a scheme or wildcards
         "#,
     );
     refused(

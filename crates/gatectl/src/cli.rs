@@ -45,7 +45,7 @@ pub(crate) struct ValidateArgs {
     allow_missing_positional = true,
     after_help = "\
 Exit codes:
-  0  the request would be forwarded, or answered with success
+  0  the request would be forwarded, answered with success, or left alone (its host is not ours)
   1  the request would be refused
   2  the configuration or the arguments cannot be read; why is on standard error
 

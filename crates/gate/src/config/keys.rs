@@ -80,7 +80,7 @@ pub(super) const MAX_FLIGHTS: Key<u64> = Key {
     name: "auth.max_flights",
     default: 256,
     kind: Kind::Between(1, 65_536),
-    doc: "How many checks may be under way, per worker. Over it new tokens get 503.",
+    doc: "How many checks that somebody waits for may be under way, per worker. Over it new tokens get 503.",
     example: "512",
 };
 
@@ -96,7 +96,7 @@ pub(super) const MAX_BODY_BYTES: Key<u64> = Key {
     name: "max_body_bytes",
     default: 1_048_576,
     kind: Kind::Between(0, 1 << 40),
-    doc: "The longest request body, in bytes. Over it: 413.",
+    doc: "The longest request body, in bytes; 0: none at all. Over it: 413.",
     example: "5242880",
 };
 

@@ -100,7 +100,7 @@ fn hosts(top: &Section<'_>, report: &Report) -> Hosts {
     let names = top.list(&keys::HOSTS).into_iter().filter_map(|(place, item)| {
         let name = reader::text(item, place.clone(), report)?;
         let odd = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']'));
-        let remedy = "write each host in full, without a scheme";
+        let remedy = "write each host in full, without a scheme or wildcards";
         if let Some(at) = name.find(odd) {
             report.add_in(place, name, at..at.saturating_add(1), "no host name has this", remedy);
         } else if name.is_empty() {
@@ -116,22 +116,21 @@ fn hosts(top: &Section<'_>, report: &Report) -> Hosts {
 }
 
 fn authn(auth: &Section<'_>, report: &Report) -> Settings {
+    let cluster = auth.text(&keys::AUTH_CLUSTER).into();
+    let authority = auth.text(&keys::AUTH_AUTHORITY).into();
     let known = report.len();
-    let endpoint = Endpoint {
-        cluster: auth.text(&keys::AUTH_CLUSTER).into(),
-        authority: auth.text(&keys::AUTH_AUTHORITY).into(),
-        timeout: auth.duration(&keys::AUTH_TIMEOUT),
-    };
+    let timeout = auth.duration(&keys::AUTH_TIMEOUT);
     let deadline = auth.duration(&keys::AUTH_DEADLINE);
     // What could not be read is compared with nothing.
-    if report.len() == known && deadline < endpoint.timeout {
-        let [deadline, timeout] = [deadline, endpoint.timeout].map(humantime::format_duration);
+    if report.len() == known && deadline < timeout {
+        let [deadline, timeout] = [deadline, timeout].map(humantime::format_duration);
         report.add(
             auth.at(&keys::AUTH_DEADLINE),
             format!("the deadline, {deadline}, is before the time-out of a check, {timeout}"),
             "set auth.deadline to at least auth.timeout",
         );
     }
+    let endpoint = Endpoint { cluster, authority, timeout };
     if let Some(odd) = endpoint.authority.find(|c: char| !c.is_ascii_graphic()) {
         let span = odd..odd.saturating_add(1);
         let remedy = "write visible ASCII characters";

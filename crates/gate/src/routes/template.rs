@@ -85,6 +85,16 @@ impl Template {
                         }
                     }
                 }
+                None if segment.contains('*') => {
+                    return error(
+                        "* is an ordinary character in a path",
+                        "write {*rest} for whatever follows",
+                        &span,
+                    );
+                }
+                None if segment.starts_with(':') => {
+                    return error("this is not a parameter", "write {name}", &span);
+                }
                 None if segment.contains("%2F") => {
                     // Such a path is refused before it gets anywhere.
                     return error("%2F is matched by {+name} alone", "write {+name} in its place", &span);
@@ -157,6 +167,9 @@ mod tests {
             ("/v1/{b", "{b", "a parameter must be a whole segment"),
             ("/{*rest}/x", "x", "nothing can follow {*rest}"),
             ("/v1/", "/v1/", "a template must not end in a slash"),
+            ("/v1/*", "*", "* is an ordinary character in a path"),
+            ("/v1/.*", ".*", "* is an ordinary character in a path"),
+            ("/v1/:id", ":id", "this is not a parameter"),
             ("/v1/a%2Fb", "a%2Fb", "%2F is matched by {+name} alone"),
             ("/v1//x", "/v1//x", "no canonical path looks like this"),
             ("/v1/../x", "/v1/../x", "no canonical path looks like this"),
