@@ -15,8 +15,8 @@ help() {
     cat <<END
 ./build.sh COMMAND
 
-  run [--check]   builds what is missing and starts the gateway: envoy.yaml in a real Envoy, on port 8080 or \$PORT,
-                  until Ctrl-C. With --check it tries the gateway itself, compares the answers and ends.
+  run [--check]   builds what is missing and starts the gateway: envoy.yaml in a real Envoy, on 127.0.0.1, port 8080
+                  or \$PORT, until Ctrl-C. With --check it tries the gateway itself, compares the answers and ends.
   build           dist/plugin.wasm: the filter, its size and what it imports. Arguments go to cargo.
   test            all tests, or one stage: test ${test_stages[*]// / | }. What follows a stage goes to its runner:
                   ./build.sh test envoy -- --nocapture websocket

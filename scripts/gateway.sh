@@ -87,13 +87,13 @@ start_gateway() {
     local port=$1 log=$2 literal admin=9901
     need_port "$port"
     if port_taken $admin; then admin=0; fi
-    # What the shipped file says for docker and must say otherwise here.
+    # What the shipped file says for docker and must say otherwise here. Loopback, because the demo's token is known to all.
     for literal in 'filename: /etc/envoy/plugin.wasm' 'address: 0.0.0.0, port_value: 8080' 'port_value: 9901'; do
         [[ $(grep -cF "$literal" envoy.yaml) == 1 ]] || die "envoy.yaml should say \"$literal\" exactly once"
     done
     cp dist/plugin.wasm "$scratch/plugin.wasm"
     sed -e "s|filename: /etc/envoy/plugin.wasm|filename: \"$scratch/plugin.wasm\"|" \
-        -e "s|address: 0.0.0.0, port_value: 8080|address: 0.0.0.0, port_value: $port|" \
+        -e "s|address: 0.0.0.0, port_value: 8080|address: 127.0.0.1, port_value: $port|" \
         -e "s|port_value: 9901|port_value: $admin|" envoy.yaml >"$scratch/envoy.yaml"
     rm -f "$scratch/admin"
     (
@@ -143,7 +143,7 @@ run_gateway() { # [--check]
     local port=${PORT:-8080} url
     [[ $port =~ ^[1-9][0-9]{0,4}$ ]] && ((port < 65536)) || die "PORT=$port is no port: give a number from 1 to 65535"
     [[ $# == 0 || $* == --check ]] || die "run takes nothing, or --check; not: $*"
-    # Once more before Envoy starts: building takes a while.
+    # start_gateway asks again: building takes a while.
     need_port "$port"
     need_curl
     need_envoy
@@ -155,7 +155,7 @@ run_gateway() { # [--check]
         return
     fi
     start_gateway "$port" ""
-    say "the gateway runs at $url (Envoy's admin page: http://$gateway_admin). Try, in another terminal:"
+    say "the gateway runs at $url, for this machine only (Envoy's admin page: http://$gateway_admin). Try, in another terminal:"
     print_tries "$url"
     say "Ctrl-C stops it. Below: Envoy's log, and a line for each request"
     wait "$gateway_pid" || die "Envoy ended by itself"
