@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The one entry: people and CI use the same words. What each does is in scripts/.
 set -euo pipefail
+called_from=$PWD
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 
 source scripts/common.sh
@@ -31,6 +32,9 @@ What is missing it gets: the wasm target (rustup's, else Debian's rustc-web), En
 wasm-bindgen's test runner, cargo-deny, and Debian packages. All but the packages is kept in
 $cache, named by version; deleting it is safe.
 
+  CONFIG=FILE               for run: a copy of envoy.yaml with changes of your own. As with envoy.yaml itself,
+                            /etc/envoy/plugin.wasm becomes the plugin that was built, 0.0.0.0:8080 becomes
+                            127.0.0.1:\$PORT, and 9901, if it is taken, any free port
   ENVOY_BIN=FILE            an Envoy to use; else \`envoy\` on PATH if it is $envoy_oldest_supported … ${envoy_pinned%.*}.x; else the wheel
   WASM_TOOLCHAIN=debian     compile wasm with Debian's rustc-web even where the installed toolchain could
   XDG_CACHE_HOME=FOLDER     where the folder of tools goes; else ~/.cache

@@ -80,21 +80,44 @@ wait_until() {
     done
 }
 
+# What envoy.yaml says for docker and must say otherwise here.
+plugin_says='filename: /etc/envoy/plugin.wasm'
+listener_says='address: 0.0.0.0, port_value: 8080'
+admin_says='port_value: 9901'
+says() { grep -qF "$1" "$2"; } # WHAT FILE
+
+# need_config: sets config to the file that is run, and own_config if that is $CONFIG.
+config=envoy.yaml
+own_config=
+need_config() {
+    local literal
+    if [[ -z ${CONFIG:-} ]]; then
+        for literal in "$plugin_says" "$listener_says" "$admin_says"; do
+            [[ $(grep -cF "$literal" $config) == 1 ]] || die "$config should say \"$literal\" exactly once"
+        done
+        return
+    fi
+    own_config=yes
+    config=$(cd "$called_from" && readlink -f -- "$CONFIG") || config=
+    [[ -f $config && -r $config ]] || die "CONFIG=$CONFIG is no file that can be read (seen from $called_from)"
+    says "$plugin_says" "$config" ||
+        die "CONFIG=$CONFIG should say \"$plugin_says\", in these very words: there the plugin that was built is put in"
+    # By it is seen that Envoy is ready.
+    grep -q '^admin:' "$config" || die "CONFIG=$CONFIG has no \"admin:\" at the beginning of a line: take over envoy.yaml's"
+}
+
 # start_gateway PORT LOG: sets gateway_pid and gateway_admin. An empty LOG is the terminal.
 gateway_pid=
 gateway_admin=
 start_gateway() {
-    local port=$1 log=$2 literal admin=9901
-    need_port "$port"
+    local port=$1 log=$2 admin=9901
+    if says "$listener_says" "$config"; then need_port "$port"; fi
     if port_taken $admin; then admin=0; fi
-    # What the shipped file says for docker and must say otherwise here. Loopback, because the demo's token is known to all.
-    for literal in 'filename: /etc/envoy/plugin.wasm' 'address: 0.0.0.0, port_value: 8080' 'port_value: 9901'; do
-        [[ $(grep -cF "$literal" envoy.yaml) == 1 ]] || die "envoy.yaml should say \"$literal\" exactly once"
-    done
     cp dist/plugin.wasm "$scratch/plugin.wasm"
-    sed -e "s|filename: /etc/envoy/plugin.wasm|filename: \"$scratch/plugin.wasm\"|" \
-        -e "s|address: 0.0.0.0, port_value: 8080|address: 127.0.0.1, port_value: $port|" \
-        -e "s|port_value: 9901|port_value: $admin|" envoy.yaml >"$scratch/envoy.yaml"
+    # Loopback, because the demo's token is known to all.
+    sed -e "s|$plugin_says|filename: \"$scratch/plugin.wasm\"|" \
+        -e "s|$listener_says|address: 127.0.0.1, port_value: $port|" \
+        -e "s|$admin_says|port_value: $admin|" "$config" >"$scratch/envoy.yaml"
     rm -f "$scratch/admin"
     (
         [[ -z $log ]] || exec >"$log" 2>&1
@@ -143,8 +166,10 @@ run_gateway() { # [--check]
     local port=${PORT:-8080} url
     [[ $port =~ ^[1-9][0-9]{0,4}$ ]] && ((port < 65536)) || die "PORT=$port is no port: give a number from 1 to 65535"
     [[ $# == 0 || $* == --check ]] || die "run takes nothing, or --check; not: $*"
+    [[ $# == 0 || -z ${CONFIG:-} ]] || die "run --check tries what envoy.yaml answers: unset CONFIG, or leave --check away"
+    need_config
     # start_gateway asks again: building takes a while.
-    need_port "$port"
+    if says "$listener_says" "$config"; then need_port "$port"; fi
     need_curl
     need_envoy
     build_plugin
@@ -155,8 +180,14 @@ run_gateway() { # [--check]
         return
     fi
     start_gateway "$port" ""
-    say "the gateway runs at $url, for this machine only (Envoy's admin page: http://$gateway_admin). Try, in another terminal:"
-    print_tries "$url"
+    if ! says "$listener_says" "$config"; then
+        say "the gateway runs where $config lets it listen (Envoy's admin page: http://$gateway_admin)"
+    elif [[ -n $own_config ]]; then
+        say "the gateway runs at $url, for this machine only (Envoy's admin page: http://$gateway_admin), as $config says"
+    else
+        say "the gateway runs at $url, for this machine only (Envoy's admin page: http://$gateway_admin). Try, in another terminal:"
+        print_tries "$url"
+    fi
     say "Ctrl-C stops it. Below: Envoy's log, and a line for each request"
     wait "$gateway_pid" || die "Envoy ended by itself"
 }
