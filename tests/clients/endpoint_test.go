@@ -43,7 +43,7 @@ func TestNamesOfTheGateway(t *testing.T) {
 	_, err := byName.projects.GetAllProjects()
 	ok(t, err)
 	_, err = byAddress.projects.GetAllProjects()
-	if err == nil || !strings.Contains(err.Error(), "nothing is served here under this host name") {
+	if err == nil || !strings.Contains(err.Error(), "nothing is served at this address") {
 		t.Errorf("the user sees %v", err)
 	}
 	sent, failed := byAddress.events.SendEvent(event("sh.keptn.events.test", ""))

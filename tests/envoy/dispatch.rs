@@ -73,7 +73,7 @@ async fn an_upstream_that_envoy_has_no_route_to_is_404() {
     let bed = Bed::with(own_upstream()).await;
     let answer = bed.send(&get("/my-service/a")).await;
     assert_eq!(answer.status, 404, "{answer:?}");
-    assert_eq!(answer.text(), r#"{"code":404,"message":"nothing is served here under this host name"}"#);
+    assert_eq!(answer.text(), r#"{"code":404,"message":"nothing is served at this address"}"#);
     assert_eq!(bed.forwarded(), 0);
     bed.refused(&Request::get("/my-service/a"), 401, "no_token").await;
     assert_eq!(bed.send(&honest()).await.status, 200);

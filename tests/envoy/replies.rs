@@ -199,6 +199,7 @@ async fn the_access_log_says_why() {
     for (line, (request, details, upstream)) in lines.iter().zip(expected) {
         assert_eq!(line["details"], details, "{request:?}: {line}");
         assert_eq!(line["upstream"].as_str(), upstream, "{request:?}: {line}");
+        assert_eq!(line["chosen"].as_str(), upstream, "{request:?}: {line}");
         assert!(!line["path"].as_str().unwrap().contains('?'), "{line}");
     }
 }
