@@ -17,13 +17,23 @@ use crate::host;
 pub(crate) struct Stream {
     id: StreamId,
     filter: Option<Rc<Filter>>,
-    /// How many bytes of the body may still come, if nobody knew its length beforehand.
-    body_left: Option<u64>,
+    body: Body,
+}
+
+/// What is known of a request's body.
+#[derive(Clone, Copy, Debug)]
+enum Body {
+    /// Nothing to count: there is none, its length was declared, or it is not ours to judge.
+    Uncounted,
+    /// So many bytes may still come.
+    Left(u64),
+    /// More came. Should a host deliver yet more, not even an empty chunk goes on.
+    Refused,
 }
 
 impl Stream {
     pub(crate) fn new(id: u32, filter: Option<Rc<Filter>>) -> Self {
-        Self { id: StreamId(id), filter, body_left: None }
+        Self { id: StreamId(id), filter, body: Body::Uncounted }
     }
 }
 
@@ -54,22 +64,29 @@ impl HttpContext for Stream {
         let request = Request::read(pairs, end_of_stream, &host::client_address);
         #[cfg(feature = "trap")]
         trap::if_asked(&headers);
-        self.body_left = filter.body_to_count(&request);
+        self.body = filter.body_to_count(&request).map_or(Body::Uncounted, Body::Left);
         filter.on_request(self.id, &request)
     }
 
-    /// Counts a body whose length nobody declared. Called after the verdict only, and never answered with
-    /// "pause": after a resume that hangs.
+    /// Counts a body whose length nobody declared. Called after the verdict only. "Pause" is for requests that have
+    /// their reply: after a resume it would hang others.
     fn on_http_request_body(&mut self, size: usize, _end_of_stream: bool) -> Action {
         self.unless_waiting(|stream, filter| {
-            let Some(left) = stream.body_left else { return Action::Continue };
+            let left = match stream.body {
+                Body::Uncounted => return Action::Continue,
+                Body::Left(left) => left,
+                Body::Refused => return Action::Pause,
+            };
             // While "continue" is returned, `size` is that of the chunk.
-            let left = left.checked_sub(u64::try_from(size).unwrap_or(u64::MAX));
-            // A body that was refused stays refused, should more of it come.
-            stream.body_left = Some(left.unwrap_or(0));
-            match left {
-                Some(_) => Action::Continue,
-                None => filter.refuse(Denial::BodyTooLarge),
+            match left.checked_sub(u64::try_from(size).unwrap_or(u64::MAX)) {
+                Some(left) => {
+                    stream.body = Body::Left(left);
+                    Action::Continue
+                }
+                None => {
+                    stream.body = Body::Refused;
+                    filter.refuse(Denial::BodyTooLarge)
+                }
             }
         })
     }
