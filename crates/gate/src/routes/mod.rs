@@ -142,8 +142,7 @@ impl Routes {
     /// # Errors
     ///
     /// `upgrade_refused` when no route offers a WebSocket here, `encoded_slash` when the path has the route's
-    /// form but not its manners. The rest is for after the token, so that strangers
-    /// learn nothing: see [`Lookup`].
+    /// form but not its manners. The rest is for after the token, so that strangers learn nothing: see [`Lookup`].
     pub fn find(
         &self,
         path: &CanonicalPath<'_>,
