@@ -7,6 +7,7 @@
 
 pub mod authn;
 pub mod config;
+pub mod cors;
 pub mod denial;
 pub mod gate;
 pub mod host;
