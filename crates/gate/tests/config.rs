@@ -30,6 +30,16 @@ fn accepted(json: &str) {
     }
 }
 
+/// `json` is accepted with exactly these warnings. The text is indented as the code around it.
+#[track_caller]
+fn warned(json: &str, warnings: &str) {
+    let config = Config::from_json(json.as_bytes()).unwrap_or_else(|problems| panic!("{json}:\n{problems}"));
+    let actual: Vec<_> = config.warnings().map(ToString::to_string).collect();
+    let expected: Vec<_> =
+        warnings.lines().skip(1).map(|line| line.strip_prefix("        ").unwrap_or(line)).collect();
+    assert_eq!(actual.join("\n"), expected.join("\n").trim_end(), "\n{}\n", actual.join("\n"));
+}
+
 #[test]
 fn all_problems_come_at_once_in_the_order_of_their_places() {
     refused(
@@ -114,21 +124,21 @@ fn keys_that_do_not_exist() {
         r#"{"auht": {}}"#,
         r#"
         auht: there is no such key
-          help: the keys here are profile, hosts, auth, max_body_bytes, internal, websocket, upstreams, routes
+          help: the keys here are profile, hosts, auth, tokens, max_body_bytes, internal, websocket, cors, upstreams, routes
         "#,
     );
     refused(
         r#"{"cache": {}}"#,
         r#"
         cache: there is no such key
-          help: the keys here are profile, hosts, auth, max_body_bytes, internal, websocket, upstreams, routes
+          help: the keys here are profile, hosts, auth, tokens, max_body_bytes, internal, websocket, cors, upstreams, routes
         "#,
     );
     refused(
         r#"{"auth": {"time_out": "1s", "retries": 1}}"#,
         r#"
         auth.retries: there is no such key
-          help: the keys here are cluster, authority, timeout, deadline, max_flights, max_waiters
+          help: the keys here are cluster, authority, timeout, deadline, max_flights, max_waiters, allow, deny, stale_if_error, allow_entries, deny_entries, throttle, canary, client_header
         auth.time_out: there is no such key
           help: did you mean "timeout"?
         "#,
@@ -158,14 +168,14 @@ fn keys_that_do_not_exist() {
         r#"{"": 1}"#,
         r#"
         "": there is no such key
-          help: the keys here are profile, hosts, auth, max_body_bytes, internal, websocket, upstreams, routes
+          help: the keys here are profile, hosts, auth, tokens, max_body_bytes, internal, websocket, cors, upstreams, routes
         "#,
     );
     refused(
         r#"{"ключ": 1}"#,
         r#"
         ключ: there is no such key
-          help: the keys here are profile, hosts, auth, max_body_bytes, internal, websocket, upstreams, routes
+          help: the keys here are profile, hosts, auth, tokens, max_body_bytes, internal, websocket, cors, upstreams, routes
         "#,
     );
 }
@@ -957,6 +967,543 @@ fn prefixes_that_cannot_be_stripped() {
 }
 
 #[test]
+fn limits_of_the_cache_the_throttle_the_canary_and_cors() {
+    refused(
+        r#"{
+            "auth": {
+                "allow": "3601s", "deny": "11m", "stale_if_error": "25h", "allow_entries": 0, "deny_entries": 1048577,
+                "throttle": {"burst": 1001, "per_second": 0}, "canary": "999ms"
+            },
+            "cors": {"origins": ["*"], "max_age": "25h"}
+        }"#,
+        r#"
+        auth.allow: 1h 1s is out of range
+          help: write something from 0s to 1h
+        auth.allow_entries: 0 is out of range
+          help: write something from 1 to 1048576
+        auth.canary: 999ms is out of range
+          help: write something from 1s to 1day, or 0s
+        auth.deny: 11m is out of range
+          help: write something from 0s to 10m
+        auth.deny_entries: 1048577 is out of range
+          help: write something from 1 to 1048576
+        auth.stale_if_error: 1day 1h is out of range
+          help: write something from 0s to 1day
+        auth.throttle.burst: 1001 is out of range
+          help: write something from 0 to 1000
+        auth.throttle.per_second: 0 is out of range
+          help: write something from 1 to 1000
+        cors.max_age: 1day 1h is out of range
+          help: write something from 0s to 1day
+        "#,
+    );
+    refused(
+        r#"{"auth": {"allow_entries": 1048577, "deny_entries": 0, "throttle": {"per_second": 1001}, "canary": "25h"}}"#,
+        r#"
+        auth.allow_entries: 1048577 is out of range
+          help: write something from 1 to 1048576
+        auth.canary: 1day 1h is out of range
+          help: write something from 1s to 1day, or 0s
+        auth.deny_entries: 0 is out of range
+          help: write something from 1 to 1048576
+        auth.throttle.per_second: 1001 is out of range
+          help: write something from 1 to 1000
+        "#,
+    );
+    refused(
+        r#"{"auth": {"throttle": 10, "canary": 60, "client_header": "ci"}, "cors": "*"}"#,
+        r#"
+        auth.canary: this is the number 60
+          help: write a number and a unit (ms, s, m, h), such as "5m"
+        auth.client_header: this is text
+          help: write true or false
+        auth.throttle: this is the number 10
+          help: write an object, { … }
+        cors: this is text
+          help: write an object, { … }
+        "#,
+    );
+    refused(
+        r#"{"auth": {"throttle": {"rate": 1}}, "cors": {"origins": ["*"], "methods": []}}"#,
+        r#"
+        auth.throttle.rate: there is no such key
+          help: the keys here are burst, per_second
+        cors.methods: there is no such key
+          help: the keys here are origins, credentials, headers, max_age
+        "#,
+    );
+    for (least, most) in [("0s", "1s"), ("1h", "24h")] {
+        accepted(&format!(
+            r#"{{
+                "auth": {{
+                    "allow": "{least}", "deny": "0s", "stale_if_error": "{least}", "allow_entries": 1,
+                    "deny_entries": 1, "throttle": {{"burst": 0, "per_second": 1}}, "canary": "{least}"
+                }},
+                "cors": {{"origins": ["*"], "max_age": "{most}"}}
+            }}"#
+        ));
+    }
+    accepted(
+        r#"{"auth": {
+            "deny": "10m", "stale_if_error": "24h", "allow_entries": 1048576, "deny_entries": 1048576,
+            "throttle": {"burst": 1000, "per_second": 1000}, "canary": "1s"
+        }}"#,
+    );
+    accepted(r#"{"auth": {"canary": "24h"}}"#);
+}
+
+/// The one in the documentation.
+const EXAMPLE: &str = "5358a94869c15ea2b2cf5c29c8603ec60e7ecf423bd4240f56162e4603f24eec";
+
+/// The SHA-256 of `foo` and of `bar`.
+const FOO: &str = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
+const BAR: &str = "fcde2b2edba56bf408601fb721fe9b5c338d10ee429ea04fae5511b68fbf8fb9";
+
+#[test]
+fn hashes_that_are_none() {
+    let (too_short, _) = FOO.split_at(63);
+    let too_long = format!("{FOO}0");
+    let not_hex = FOO.replace('f', "g");
+    for odd in [
+        r#""""#,
+        r#""dG9rZW4gdG9rZW4gdG9rZW4=""#,
+        &format!("\"{too_short}\""),
+        &format!("\"{too_long}\""),
+        &format!("\"{not_hex}\""),
+        &format!("\" {FOO}\""),
+        &format!("\"sha256:{FOO}\""),
+    ] {
+        refused(
+            &format!(r#"{{"tokens": [{{"name": "ci", "sha256": {odd}}}]}}"#),
+            r#"
+        tokens[0].sha256: this is not a SHA-256
+          help: write 64 hex digits, as printf %s TOKEN | sha256sum prints them, and never the token itself
+            "#,
+        );
+    }
+    for odd in ["271828", "2.5", "true", "[\"hush\"]", "{\"hush\": \"hush\"}"] {
+        refused(
+            &format!(r#"{{"tokens": [{{"name": "ci", "sha256": {odd}}}]}}"#),
+            r#"
+        tokens[0].sha256: this is not text
+          help: write 64 hex digits, as printf %s TOKEN | sha256sum prints them, and never the token itself
+            "#,
+        );
+    }
+    for missing in [r#"{"name": "ci"}"#, r#"{"name": "ci", "sha256": null}"#] {
+        refused(
+            &format!(r#"{{"tokens": [{missing}]}}"#),
+            r#"
+        tokens[0]: "sha256" is missing
+          help: add the SHA-256 of the token, as 64 hex digits, such as "sha256": "EXAMPLE"
+            "#
+            .replace("EXAMPLE", EXAMPLE)
+            .as_str(),
+        );
+    }
+    let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    for nothing in [nothing.to_owned(), nothing.to_uppercase()] {
+        refused(
+            &format!(r#"{{"tokens": [{{"name": "ci", "sha256": "{nothing}"}}]}}"#),
+            r#"
+        tokens[0].sha256: this is the hash of nothing
+          help: look whether TOKEN in printf %s TOKEN | sha256sum was an empty variable
+            "#,
+        );
+    }
+    accepted(&format!(r#"{{"tokens": [{{"name": "ci", "sha256": "{}"}}]}}"#, FOO.to_uppercase()));
+}
+
+#[test]
+fn a_hash_stands_in_one_entry() {
+    refused(
+        &format!(
+            r#"{{"tokens": [
+                {{"name": "ci", "sha256": "{FOO}"}},
+                {{"name": "bridge", "sha256": "{BAR}"}},
+                {{"name": "bridge", "sha256": "{}"}}
+            ]}}"#,
+            FOO.to_uppercase()
+        ),
+        r#"
+        tokens[2].sha256: tokens[0].sha256 is this hash already
+          help: give each token one entry
+        "#,
+    );
+}
+
+#[test]
+fn names_of_tokens() {
+    let long = "n".repeat(65);
+    refused(
+        &format!(
+            r#"{{"tokens": [
+                {{"name": "", "sha256": "{}"}}, {{"name": "a b", "sha256": "{}"}}, {{"name": "äb", "sha256": "{}"}},
+                {{"name": "a\r\nx-evil: 1", "sha256": "{}"}}, {{"sha256": "{}"}}, {{"name": 7, "sha256": "{}"}},
+                {{"name": "{long}", "sha256": "{}"}}
+            ]}}"#,
+            hash(0),
+            hash(1),
+            hash(2),
+            hash(3),
+            hash(4),
+            hash(5),
+            hash(6)
+        ),
+        &r#"
+        tokens[0].name: this is empty
+          help: write something such as "ci"
+        tokens[1].name: a token's name has none of this
+            a b
+             ^
+          help: use letters, digits, - _ and .
+        tokens[2].name: a token's name has none of this
+            äb
+            ^
+          help: use letters, digits, - _ and .
+        tokens[3].name: a token's name has none of this
+            a\r\nx-evil: 1
+             ^^
+          help: use letters, digits, - _ and .
+        tokens[4]: "name" is missing
+          help: add a name of 1 to 64 letters, digits, `-`, `_` and `.`, such as "name": "ci"
+        tokens[5].name: this is the number 7
+          help: write text, in quotes
+        tokens[6].name: this name is too long
+            LONG
+            BEFORE^
+          help: use at most 64 characters
+        "#
+        .replace("LONG", &long)
+        .replace("BEFORE", &" ".repeat(64)),
+    );
+    let longest = "n".repeat(64);
+    accepted(&format!(r#"{{"tokens": [{{"name": "{longest}", "sha256": "{FOO}"}}]}}"#));
+    accepted(&format!(r#"{{"tokens": [{{"name": "a-Z_0.9", "sha256": "{FOO}"}}]}}"#));
+}
+
+/// A hash like no other of another number.
+fn hash(number: u32) -> String {
+    format!("{number:064x}")
+}
+
+fn tokens(names: &[&str]) -> String {
+    let items =
+        (0..).zip(names).map(|(at, name)| format!(r#"{{"name": "{name}", "sha256": "{}"}}"#, hash(at)));
+    format!(r#"{{"tokens": [{}]}}"#, items.collect::<Vec<_>>().join(", "))
+}
+
+#[test]
+fn a_name_stands_twice_at_most() {
+    refused(
+        &tokens(&["ci", "bridge", "ci", "ci", "bridge", "ci"]),
+        r#"
+        tokens[3].name: two tokens have this name already
+            ci
+            ^^
+          help: remove the one that is over: two are for the time in which the next one takes its place
+        tokens[5].name: two tokens have this name already
+            ci
+            ^^
+          help: remove the one that is over: two are for the time in which the next one takes its place
+        "#,
+    );
+    accepted(&tokens(&["ci", "bridge", "ci", "bridge", "CI"]));
+}
+
+#[test]
+fn tokens_are_few() {
+    let names: Vec<_> = (0..65).map(|at| format!("n{at}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    refused(
+        &tokens(&names),
+        r#"
+        tokens: these are 65 tokens, and 64 are the most
+          help: leave more of them to api-service
+        "#,
+    );
+    accepted(&tokens(&names[1..]));
+}
+
+#[test]
+fn tokens_that_are_no_objects() {
+    refused(
+        r#"{"tokens": ["hush", 271828, null, ["hush"], true]}"#,
+        r#"
+        tokens[0]: this is no object
+          help: write an object, { … }
+        tokens[1]: this is no object
+          help: write an object, { … }
+        tokens[2]: this is null
+          help: write an object, { … }, or leave the item away
+        tokens[3]: this is no object
+          help: write an object, { … }
+        tokens[4]: this is no object
+          help: write an object, { … }
+        "#,
+    );
+    refused(
+        r#"{"tokens": 271828}"#,
+        r#"
+        tokens: this is no list
+          help: write a list, [ … ]
+        "#,
+    );
+    refused(
+        &format!(r#"{{"tokens": [{{"name": "ci", "sha256": "{FOO}", "sha": "hush", "api": "yes"}}]}}"#),
+        r#"
+        tokens[0].api: this is text
+          help: write true or false
+        tokens[0].sha: there is no such key
+          help: did you mean "sha256"?
+        "#,
+    );
+}
+
+#[test]
+fn validity_of_tokens() {
+    let with = |times: &str| format!(r#"{{"tokens": [{{"name": "ci", "sha256": "{FOO}", {times}}}]}}"#);
+    for odd in [
+        "2026-12-31",
+        "2026-12-31 23:59:59Z",
+        "2026-12-31T23:59:59+02:00",
+        "2026-13-01T00:00:00Z",
+        "2026-02-29T00:00:00Z",
+        "1969-12-31T23:59:59Z",
+        "31.12.2026",
+    ] {
+        for key in ["not_before", "not_after"] {
+            refused(
+                &with(&format!(r#""{key}": "{odd}""#)),
+                &r#"
+        tokens[0].KEY: this is not a time
+            ODD
+            CARETS
+          help: write it in UTC, as in "2026-12-31T23:59:59Z"
+                "#
+                .replace("KEY", key)
+                .replace("ODD", odd)
+                .replace("CARETS", &"^".repeat(odd.len())),
+            );
+        }
+    }
+    refused(
+        &with(r#""not_before": "", "not_after": 1798761599"#),
+        r#"
+        tokens[0].not_after: this is the number 1798761599
+          help: write text, in quotes
+        tokens[0].not_before: this is empty
+          help: write something such as "2026-01-01T00:00:00Z"
+        "#,
+    );
+    for (begin, end) in [
+        ("2026-12-31T23:59:59Z", "2026-12-31T23:59:59Z"),
+        ("2026-12-31T23:59:59Z", "2026-12-31T23:59:58Z"),
+        ("2026-12-31T23:59:59.5Z", "2026-12-31T23:59:59Z"),
+    ] {
+        refused(
+            &with(&format!(r#""not_before": "{begin}", "not_after": "{end}""#)),
+            &r#"
+        tokens[0].not_after: this is not after not_before, BEGIN
+            END
+            ^^^^^^^^^^^^^^^^^^^^
+          help: let it end after it begins
+            "#
+            .replace("BEGIN", begin)
+            .replace("END", end),
+        );
+    }
+    accepted(&with(r#""not_before": "2026-12-31T23:59:58Z", "not_after": "2026-12-31T23:59:59Z""#));
+    accepted(&with(r#""not_before": "2026-12-31T23:59:58.25Z", "not_after": "2026-12-31T23:59:59+00:00""#));
+    accepted(&with(r#""not_before": "2026-12-31T23:59:58Z", "not_after": null"#));
+    accepted(&with(r#""not_after": "1970-01-01T00:00:00Z""#));
+}
+
+#[test]
+fn origins_that_are_none() {
+    for nothing in [r#"{}"#, r#"{"origins": null}"#, r#"{"credentials": true}"#] {
+        refused(
+            &format!(r#"{{"cors": {nothing}}}"#),
+            r#"
+        cors: "origins" is missing
+          help: add a list of origins, such as "origins": ["https://bridge.example.org", "https://*.example.org"]
+            "#,
+        );
+    }
+    refused(
+        r#"{"cors": {"origins": []}}"#,
+        r#"
+        cors.origins: no origin is allowed
+          help: name the origins of your pages, or leave cors away
+        "#,
+    );
+    refused(
+        r#"{"cors": {"origins": "*"}}"#,
+        r#"
+        cors.origins: this is text
+          help: write a list, [ … ]
+        "#,
+    );
+    refused(
+        r#"{"cors": {"origins": ["null", 7, null, "", "https://bridge.example.org/index.html", "*"], "credentials": true}}"#,
+        r#"
+        cors.origins[0]: null is the origin of anybody's local files and sandboxed frames
+            null
+            ^^^^
+          help: serve the page from an origin of its own, and write that
+        cors.origins[1]: this is the number 7
+          help: write text, in quotes
+        cors.origins[2]: this is null
+          help: write text, in quotes
+        cors.origins[3]: this is empty
+          help: write scheme://host, such as https://bridge.example.org
+        cors.origins[4]: an origin has no path, query or fragment
+            https://bridge.example.org/index.html
+                                      ^^^^^^^^^^^
+          help: leave it away
+        "#,
+    );
+    refused(
+        r#"{"cors": {"origins": ["https://a.example", "*"], "credentials": true}}"#,
+        r#"
+        cors.credentials: credentials cannot be allowed to every origin
+          help: name the origins instead of *, or set it to false: x-token needs no credentials
+        cors.origins: * allows every origin already
+          help: leave the others away, or leave * away to allow only them
+        "#,
+    );
+    accepted(r#"{"cors": {"origins": ["*"], "credentials": false}}"#);
+    accepted(
+        r#"{"cors": {"origins": ["https://a.example", "http://localhost:3000", "https://*.example.org"], "credentials": true}}"#,
+    );
+    accepted(r#"{"cors": null}"#);
+}
+
+#[test]
+fn names_of_headers() {
+    refused(
+        r#"{"cors": {"origins": ["*"], "headers": ["x-token", "", "x token", "*", "x-tökén", "a\r\nb", 7]}}"#,
+        r#"
+        cors.headers[1]: this is empty
+          help: write a header's name, such as content-type
+        cors.headers[2]: no header's name has this
+            x token
+             ^
+          help: write a header's name, such as content-type
+        cors.headers[3]: * is not understood everywhere
+            *
+            ^
+          help: name each header
+        cors.headers[4]: no header's name has this
+            x-tökén
+               ^
+          help: write a header's name, such as content-type
+        cors.headers[5]: no header's name has this
+            a\r\nb
+             ^^
+          help: write a header's name, such as content-type
+        cors.headers[6]: this is the number 7
+          help: write text, in quotes
+        "#,
+    );
+    warned(r#"{"cors": {"origins": ["*"], "headers": ["X-Token", "x_1!"]}}"#, "");
+}
+
+#[test]
+fn a_token_that_does_not_open_api_service_is_told_so() {
+    warned(
+        &tokens(&["ci", "bridge"]),
+        r#"
+        tokens[0].name: this token opens configuration-service, and not api-service, which compares x-token with its own secret
+            ci
+            ^^
+          help: for that list the hash of Keptn's own secret with "api": true, or let Envoy's credential_injector put the secret in: docs/authentication.md
+        tokens[1].name: this token opens configuration-service, and not api-service, which compares x-token with its own secret
+            bridge
+            ^^^^^^
+          help: for that list the hash of Keptn's own secret with "api": true, or let Envoy's credential_injector put the secret in: docs/authentication.md
+        "#,
+    );
+    // Only what a route with a token leads to counts.
+    warned(
+        &format!(
+            r#"{{
+                "tokens": [{{"name": "ci", "sha256": "{FOO}"}}],
+                "upstreams": [
+                    {{"name": "a"}}, {{"name": "b"}}, {{"name": "c", "token": "keep"}}, {{"name": "d", "token": "keep"}},
+                    {{"name": "unused"}}, {{"name": "public"}}, {{"name": "open", "token": "keep"}}
+                ],
+                "routes": [
+                    {{"path": "/a", "upstream": "a"}}, {{"path": "/b", "upstream": "b"}},
+                    {{"path": "/c", "upstream": "c"}}, {{"path": "/d", "upstream": "d"}},
+                    {{"path": "/public", "upstream": "public", "access": "public"}},
+                    {{"path": "/open", "upstream": "open", "access": "public"}}
+                ]
+            }}"#
+        ),
+        r#"
+        tokens[0].name: this token opens configuration-service, a and b, and not api-service, which compares x-token with its own secret; what it is worth to c and d is for them to say
+            ci
+            ^^
+          help: for that list the hash of Keptn's own secret with "api": true, or let Envoy's credential_injector put the secret in: docs/authentication.md
+        "#,
+    );
+    // Keptn's own secret does not end by itself, but whoever rotates it may say when.
+    let api = format!(
+        r#"{{"tokens": [{{"name": "keptn", "sha256": "{FOO}", "api": true, "not_after": "2026-12-31T23:59:59Z"}}]}}"#
+    );
+    warned(&api, "");
+}
+
+#[test]
+fn api_service_has_one_secret() {
+    let entry =
+        |number, name: &str| format!(r#"{{"name": "{name}", "sha256": "{}", "api": true}}"#, hash(number));
+    let with = |names: &[&str]| {
+        let items: Vec<_> = (0..).zip(names).map(|(at, name)| entry(at, name)).collect();
+        format!(r#"{{"tokens": [{}]}}"#, items.join(", "))
+    };
+    warned(
+        &with(&["keptn", "ci", "keptn", "ci", "bridge"]),
+        r#"
+        tokens[1].api: "keptn" has this too, and api-service has one secret only
+          help: keep it where the hash is that of Keptn's own secret: the other needs Envoy's credential_injector, which docs/authentication.md describes
+        tokens[4].api: "keptn" has this too, and api-service has one secret only
+          help: keep it where the hash is that of Keptn's own secret: the other needs Envoy's credential_injector, which docs/authentication.md describes
+        "#,
+    );
+    warned(&with(&["keptn", "keptn"]), "");
+}
+
+#[test]
+fn settings_that_do_nothing() {
+    warned(
+        r#"{"auth": {"allow": "0s", "stale_if_error": "1s"}}"#,
+        r#"
+        auth.stale_if_error: this does nothing, because auth.allow is 0s: no yes is remembered
+          help: set auth.allow to more than 0s, or leave this away
+        "#,
+    );
+    for harmless in [
+        r#"{"auth": {"allow": "0s"}}"#,
+        r#"{"auth": {"allow": "0s", "stale_if_error": null}}"#,
+        r#"{"auth": {"allow": "0s", "stale_if_error": "0s"}}"#,
+        r#"{"auth": {"allow": "1s", "stale_if_error": "1s"}}"#,
+        r#"{"cors": {"origins": ["*"]}}"#,
+        "{}",
+    ] {
+        warned(harmless, "");
+    }
+    warned(
+        r#"{"cors": {"origins": ["*"], "headers": ["content-type"]}}"#,
+        r#"
+        cors.headers: without x-token no web page can show a token
+          help: add "x-token"
+        "#,
+    );
+}
+
+#[test]
 fn methods_that_are_none() {
     refused(
         r#"{"routes": [{"path": "/a", "upstream": "api-service", "methods": ["get", "TRACE", 7, null, ""]}]}"#,
@@ -1123,7 +1670,7 @@ fn nothing_is_all_defaults() {
         " \n",
         "{}",
         "null",
-        r#"{"auth": {}, "websocket": {}, "hosts": [], "routes": [], "upstreams": []}"#,
+        r#"{"auth": {"throttle": {}}, "websocket": {}, "hosts": [], "tokens": [], "routes": [], "upstreams": []}"#,
     ] {
         accepted(json);
     }
@@ -1132,6 +1679,7 @@ fn nothing_is_all_defaults() {
         r#"{
             "profile": null, "hosts": null, "auth": null, "max_body_bytes": null, "internal": null,
             "websocket": {"require_channel_id": null}, "upstreams": [{"name": "a", "token": null}],
+            "tokens": null, "cors": null,
             "routes": [{"path": "/a", "upstream": "a", "methods": null, "access": null, "strip": null}]
         }"#,
     );
@@ -1174,7 +1722,18 @@ mod random {
             "[0-9]{1,22}(\\.[0-9]{0,3})?[ µa-zé]{0,4}[0-9]{0,3}",
             "/([a-zé{}+*%/.]|%2F){0,12}",
             prop::sample::select(
-                &["api-service", "keep", "public", "GET", "1s", "/a", "[::1]:80", "\n\u{0}"][..]
+                &[
+                    "api-service",
+                    "keep",
+                    "public",
+                    "GET",
+                    "1s",
+                    "/a",
+                    "[::1]:80",
+                    "\n\u{0}",
+                    "https://a",
+                    "*"
+                ][..]
             )
             .prop_map(str::to_owned),
         ];
@@ -1199,17 +1758,21 @@ mod random {
         let known = gate::config::keys::all()
             .into_iter()
             .filter_map(|line| line.name.rsplit('.').next().map(str::to_owned));
-        let known: Vec<_> = known.chain(["auth".to_owned(), "websocket".to_owned()]).collect();
+        let known: Vec<_> =
+            known.chain(["auth", "throttle", "websocket", "cors"].map(str::to_owned)).collect();
         prop_oneof![20 => prop::sample::select(known), 1 => "\\PC{0,6}"]
     }
 
     fn configuration() -> impl Strategy<Value = Value> {
         let section = || prop::collection::vec((key(), value()), 0..6);
         let object = |pairs: Vec<(String, Value)>| Value::Object(pairs.into_iter().collect());
-        (section(), section(), section(), section()).prop_map(move |(top, auth, upstream, route)| {
+        let sections = (section(), section(), section(), section(), section(), section());
+        sections.prop_map(move |(top, auth, upstream, route, token, cors)| {
             let mut top = object(top);
             for (name, part) in [
                 ("auth", object(auth)),
+                ("cors", object(cors)),
+                ("tokens", json!([object(token)])),
                 ("upstreams", json!([object(upstream)])),
                 ("routes", json!([object(route)])),
             ] {
@@ -1227,10 +1790,15 @@ mod random {
         /// Whatever is written, the answer is a configuration, or problems that can be shown.
         #[test]
         fn every_problem_can_be_shown(value in configuration()) {
-            let Err(problems) = Config::from_json(value.to_string().as_bytes()) else { return Ok(()) };
-            prop_assert!(problems.iter().next().is_some());
+            let problems: Vec<_> = match Config::from_json(value.to_string().as_bytes()) {
+                Ok(config) => config.warnings().cloned().collect(),
+                Err(problems) => {
+                    prop_assert!(problems.iter().next().is_some());
+                    problems.iter().cloned().collect()
+                }
+            };
             prop_assert!(problems.iter().is_sorted_by_key(|problem| &problem.place));
-            for problem in problems.iter() {
+            for problem in problems {
                 prop_assert!(!problem.message.is_empty() && !problem.remedy.is_empty());
                 if let Some(Excerpt { text, span }) = &problem.excerpt {
                     prop_assert!(text.get(span.clone()).is_some(), "{problem:?}");
@@ -1240,6 +1808,23 @@ mod random {
                     prop_assert!(lines.iter().take(3).skip(2).all(|carets| carets.trim_start().trim_matches('^').is_empty()));
                 }
             }
+        }
+
+        /// Whatever stands where a hash belongs may be somebody's token.
+        #[test]
+        fn a_token_in_the_place_of_its_hash_is_never_shown(
+            token in "[a-zA-Z0-9+/]{22}==|[0-9]{8,15}|[0-9a-f]{63}|[0-9a-f]{65}",
+            is_number in any::<bool>(),
+            position in 0..4_usize,
+        ) {
+            let number = token.parse::<u64>().ok().filter(|_| is_number);
+            let value = number.map_or_else(|| json!(token), |number| json!(number));
+            let [item, tokens] = [json!({"name": "ci", "sha256": value}), json!([value])];
+            let all = [json!({"tokens": [item]}), json!({"tokens": tokens}), json!({"tokens": value}),
+                json!({"tokens": [{"name": "ci", "hash": value, "sha256": {"sha256": value}}]})];
+            let shown = Config::from_value(&all[position]).unwrap_err().to_string();
+            let token = number.map_or(token, |number| number.to_string());
+            prop_assert!(!shown.contains(&token), "{shown}");
         }
     }
 }

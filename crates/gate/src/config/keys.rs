@@ -47,7 +47,7 @@ pub(super) const HOSTS: Key<()> = Key {
 pub(super) const AUTH_CLUSTER: Key<&str> = Key {
     name: "auth.cluster",
     default: "api-service",
-    kind: Kind::Text,
+    kind: Kind::Text("text"),
     doc: "Envoy's name of the cluster that answers `POST /v1/auth`.",
     example: r#""outbound|8080||api-service.keptn.svc.cluster.local""#,
 };
@@ -55,7 +55,7 @@ pub(super) const AUTH_CLUSTER: Key<&str> = Key {
 pub(super) const AUTH_AUTHORITY: Key<&str> = Key {
     name: "auth.authority",
     default: "api-service",
-    kind: Kind::Text,
+    kind: Kind::Text("text"),
     doc: "The `Host` of a check.",
     example: r#""api-service.keptn:8080""#,
 };
@@ -92,6 +92,84 @@ pub(super) const MAX_WAITERS: Key<u64> = Key {
     example: "4096",
 };
 
+pub(super) const ALLOW: Key<Duration> = Key {
+    name: "auth.allow",
+    default: Duration::from_secs(30),
+    kind: Kind::Between(Duration::ZERO, Duration::from_secs(60 * 60)),
+    doc: "How long a yes is believed without asking again; 0s: every request is asked about. A revoked token works \
+          for this long at most, and `auth.deadline`.",
+    example: r#""1m""#,
+};
+
+pub(super) const DENY: Key<Duration> = Key {
+    name: "auth.deny",
+    default: Duration::from_secs(5),
+    kind: Kind::Between(Duration::ZERO, Duration::from_secs(10 * 60)),
+    doc: "How long a no is believed without asking again; 0s: every request is asked about. A token that is made \
+          good after a no waits for this long at most.",
+    example: r#""10s""#,
+};
+
+pub(super) const STALE_IF_ERROR: Key<Duration> = Key {
+    name: "auth.stale_if_error",
+    default: Duration::from_secs(5 * 60),
+    kind: Kind::Between(Duration::ZERO, Duration::from_secs(24 * 60 * 60)),
+    doc: "How long after `auth.allow` a yes still serves while the auth service gives no answer; 0s: not at all. A \
+          token that is revoked during an outage works for this much longer at most.",
+    example: r#""1h""#,
+};
+
+pub(super) const ALLOW_ENTRIES: Key<u64> = Key {
+    name: "auth.allow_entries",
+    default: 16_384,
+    kind: Kind::Between(1, 1_048_576),
+    doc: "How many tokens a yes is remembered of, per worker. Over it, one that is little in use is forgotten.",
+    example: "1024",
+};
+
+pub(super) const DENY_ENTRIES: Key<u64> = Key {
+    name: "auth.deny_entries",
+    default: 4096,
+    kind: Kind::Between(1, 1_048_576),
+    doc: "How many tokens a no is remembered of, per worker. They never push out one with a yes.",
+    example: "1024",
+};
+
+pub(super) const THROTTLE_BURST: Key<u64> = Key {
+    name: "auth.throttle.burst",
+    default: 10,
+    kind: Kind::Between(0, 1000),
+    doc: "How many checks one client address may cause at once, per worker; 0: any number. Those that end in \
+          anything but a no are given back. Over it: 429, for tokens that are not known.",
+    example: "20",
+};
+
+pub(super) const THROTTLE_PER_SECOND: Key<u64> = Key {
+    name: "auth.throttle.per_second",
+    default: 1,
+    kind: Kind::Between(1, 1000),
+    doc: "How many of them come back in a second.",
+    example: "2",
+};
+
+pub(super) const CANARY: Key<Duration> = Key {
+    name: "auth.canary",
+    default: Duration::ZERO,
+    kind: Kind::ZeroOr(Duration::from_secs(1), Duration::from_secs(24 * 60 * 60)),
+    doc: "How often a random token is asked about, which must be refused; 0s: never. If the auth service says yes \
+          to it, every token that rests on its word is refused until it does not.",
+    example: r#""5m""#,
+};
+
+pub(super) const CLIENT_HEADER: Key<bool> = Key {
+    name: "auth.client_header",
+    default: false,
+    kind: Kind::Any("true or false"),
+    doc: "Whether the upstream is told the name of a local token, in `x-keptn-client`. A client's own copy is \
+          removed either way.",
+    example: "true",
+};
+
 pub(super) const MAX_BODY_BYTES: Key<u64> = Key {
     name: "max_body_bytes",
     default: 1_048_576,
@@ -116,6 +194,89 @@ pub(super) const REQUIRE_CHANNEL_ID: Key<bool> = Key {
     doc: "Whether a WebSocket must name its channel in `Keptn-Ws-Channel-Id`: without it api-service takes the client \
           for a service that writes to channels.",
     example: "true",
+};
+
+pub(super) const TOKENS: Key<()> = Key {
+    name: "tokens",
+    default: (),
+    kind: Kind::Nested("list of at most 64 objects"),
+    doc: "Local tokens: they are known by their hashes, and nobody is asked about them.",
+    example: r#"[{ "name": "ci", "sha256": "5358a94869c15ea2b2cf5c29c8603ec60e7ecf423bd4240f56162e4603f24eec" }]"#,
+};
+
+pub(super) const TOKEN_NAME: Key<&str> = Key {
+    name: "tokens[].name",
+    default: "",
+    kind: Kind::Required("a name of 1 to 64 letters, digits, `-`, `_` and `.`"),
+    doc: "Whose token it is. Two entries may have one name, so that the next token is good before the last one ends.",
+    example: r#""ci""#,
+};
+
+pub(super) const TOKEN_SHA256: Key<&str> = Key {
+    name: "tokens[].sha256",
+    default: "",
+    kind: Kind::Required("the SHA-256 of the token, as 64 hex digits"),
+    doc: "The token's hash: `printf %s TOKEN | sha256sum`.",
+    example: r#""5358a94869c15ea2b2cf5c29c8603ec60e7ecf423bd4240f56162e4603f24eec""#,
+};
+
+pub(super) const TOKEN_NOT_BEFORE: Key<&str> = Key {
+    name: "tokens[].not_before",
+    default: "",
+    kind: Kind::Text("a time in UTC"),
+    doc: "From when on it is good.",
+    example: r#""2026-01-01T00:00:00Z""#,
+};
+
+pub(super) const TOKEN_NOT_AFTER: Key<&str> = Key {
+    name: "tokens[].not_after",
+    default: "",
+    kind: Kind::Text("a time in UTC"),
+    doc: "From when on it is no longer.",
+    example: r#""2026-12-31T23:59:59Z""#,
+};
+
+pub(super) const TOKEN_API: Key<bool> = Key {
+    name: "tokens[].api",
+    default: false,
+    kind: Kind::Any("true or false"),
+    doc: "Whether api-service takes it too: it is Keptn's own secret, or Envoy's `credential_injector` puts that one \
+          in. Then `/v1/auth` answers 200 to it without asking.",
+    example: "true",
+};
+
+pub(super) const CORS_ORIGINS: Key<()> = Key {
+    name: "cors.origins",
+    default: (),
+    kind: Kind::Required("a list of origins"),
+    doc: "The web pages that may call the API from a browser: `https://bridge.example.org`, \
+          `https://*.example.org` for any one label in the place of `*`, or `*` alone for all. Without `cors` nothing \
+          is said to browsers.",
+    example: r#"["https://bridge.example.org", "https://*.example.org"]"#,
+};
+
+pub(super) const CORS_CREDENTIALS: Key<bool> = Key {
+    name: "cors.credentials",
+    default: false,
+    kind: Kind::Any("true or false"),
+    doc: "Whether they may send cookies and the like; `x-token` needs no such permission. Not with the origin `*`.",
+    example: "true",
+};
+
+pub(super) const CORS_HEADERS: Key<()> = Key {
+    name: "cors.headers",
+    default: (),
+    kind: Kind::Nested("list of header names; none: `content-type` and `x-token`"),
+    doc: "The request headers that they may set.",
+    example: r#"["content-type", "x-token", "traceparent"]"#,
+};
+
+pub(super) const CORS_MAX_AGE: Key<Duration> = Key {
+    name: "cors.max_age",
+    default: Duration::from_secs(10 * 60),
+    kind: Kind::Between(Duration::ZERO, Duration::from_secs(24 * 60 * 60)),
+    doc: "How long a browser may remember the answer to a preflight, in whole seconds.",
+    example: r#""1h""#,
 };
 
 pub(super) const UPSTREAMS: Key<()> = Key {
@@ -217,9 +378,28 @@ pub fn all() -> Vec<Line> {
         AUTH_DEADLINE.line(),
         MAX_FLIGHTS.line(),
         MAX_WAITERS.line(),
+        ALLOW.line(),
+        DENY.line(),
+        STALE_IF_ERROR.line(),
+        ALLOW_ENTRIES.line(),
+        DENY_ENTRIES.line(),
+        THROTTLE_BURST.line(),
+        THROTTLE_PER_SECOND.line(),
+        CANARY.line(),
+        CLIENT_HEADER.line(),
+        TOKENS.line(),
+        TOKEN_NAME.line(),
+        TOKEN_SHA256.line(),
+        TOKEN_NOT_BEFORE.line(),
+        TOKEN_NOT_AFTER.line(),
+        TOKEN_API.line(),
         MAX_BODY_BYTES.line(),
         INTERNAL.line(),
         REQUIRE_CHANNEL_ID.line(),
+        CORS_ORIGINS.line(),
+        CORS_CREDENTIALS.line(),
+        CORS_HEADERS.line(),
+        CORS_MAX_AGE.line(),
         UPSTREAMS.line(),
         UPSTREAM_NAME.line(),
         UPSTREAM_TOKEN.line(),
@@ -236,11 +416,13 @@ impl<T: Shown> Key<T> {
     fn line(&self) -> Line {
         let (kind, default) = match &self.kind {
             Kind::OneOf(words) => (words.join(" or "), self.default.shown()),
-            Kind::Text => ("text".to_owned(), self.default.shown()),
             Kind::Between(least, most) => {
                 (format!("{} to {}", least.shown(), most.shown()), self.default.shown())
             }
-            Kind::Any(what) => ((*what).to_owned(), self.default.shown()),
+            Kind::ZeroOr(least, most) => {
+                (format!("0s, or {} to {}", least.shown(), most.shown()), self.default.shown())
+            }
+            Kind::Text(what) | Kind::Any(what) => ((*what).to_owned(), self.default.shown()),
             Kind::Required(what) => ((*what).to_owned(), "required".to_owned()),
             Kind::Nested(what) => ((*what).to_owned(), "none".to_owned()),
         };

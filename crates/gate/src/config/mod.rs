@@ -1,15 +1,19 @@
 //! The configuration: JSON in, what the gate works with out, or everything that is wrong with it.
 
+mod authn;
+mod cors;
 pub mod keys;
 mod problem;
 mod reader;
+mod tokens;
 
 use std::rc::Rc;
 
 pub use problem::{Excerpt, Place, Problem, Problems, Step};
 use serde_json::Value;
 
-use crate::authn::{Endpoint, Limits, Settings};
+use crate::authn::Settings;
+use crate::cors::Cors;
 use crate::host::Hosts;
 use crate::request::{Method, Methods};
 use crate::routes::{self, Access, InternalOperation, Protocol, Route, Routes, Target, Template, Upstream};
@@ -24,6 +28,9 @@ pub struct Config {
     pub(crate) max_body_bytes: u64,
     pub(crate) allow_internal: bool,
     pub(crate) require_channel_id: bool,
+    pub(crate) cors: Option<Cors>,
+    pub(crate) client_header: bool,
+    warnings: Vec<Problem>,
 }
 
 impl Config {
@@ -73,27 +80,58 @@ impl Config {
     ///
     /// All problems at once.
     pub fn from_value(value: &Value) -> Result<Self, Problems> {
-        let report = Report::default();
-        let config = read(value, &report);
+        let (report, warnings) = <(Report, Report)>::default();
+        let config = read(value, &report, &warnings);
         let problems = report.into_problems();
         match config {
-            Some(config) if problems.is_empty() => Ok(config),
+            Some(config) if problems.is_empty() => Ok(Self { warnings: warnings.into_problems(), ..config }),
             _ => Err(Problems(problems)),
         }
     }
+
+    /// What is valid, but not what one may expect of it.
+    ///
+    /// ```
+    /// use gate::config::Config;
+    ///
+    /// let config = Config::from_json(br#"{"auth": {"allow": "0s", "stale_if_error": "1h"}}"#).unwrap();
+    /// assert_eq!(
+    ///     config.warnings().next().unwrap().to_string(),
+    ///     "auth.stale_if_error: this does nothing, because auth.allow is 0s: no yes is remembered
+    ///   help: set auth.allow to more than 0s, or leave this away"
+    /// );
+    /// ```
+    pub fn warnings(&self) -> impl Iterator<Item = &Problem> {
+        self.warnings.iter()
+    }
 }
 
-fn read(value: &Value, report: &Report) -> Option<Config> {
+fn read(value: &Value, report: &Report, warnings: &Report) -> Option<Config> {
     let top = Section::new(Some(value), Place::default(), report);
     // There is one profile; asking for another is reported.
     top.text(&keys::PROFILE);
     let hosts = hosts(&top, report);
-    let authn = authn(&top.section("auth"), report);
+    let auth = top.section("auth");
+    let tokens = tokens::read(&top, report);
+    let authn = authn::read(&auth, &tokens, report, warnings);
+    let client_header = auth.flag(&keys::CLIENT_HEADER);
     let max_body_bytes = top.number(&keys::MAX_BODY_BYTES);
     let allow_internal = top.text(&keys::INTERNAL) == "allow";
     let require_channel_id = top.section("websocket").flag(&keys::REQUIRE_CHANNEL_ID);
-    let routes = routes(&top, report)?;
-    Some(Config { hosts, routes, authn, max_body_bytes, allow_internal, require_channel_id })
+    let cors = cors::read(&top, report, warnings);
+    let (routes, behind_tokens) = routes(&top, report)?;
+    tokens::warn(&tokens, &behind_tokens, warnings);
+    Some(Config {
+        hosts,
+        routes,
+        authn,
+        max_body_bytes,
+        allow_internal,
+        require_channel_id,
+        cors,
+        client_header,
+        warnings: Vec::new(),
+    })
 }
 
 fn hosts(top: &Section<'_>, report: &Report) -> Hosts {
@@ -115,34 +153,8 @@ fn hosts(top: &Section<'_>, report: &Report) -> Hosts {
     Hosts::new(names.collect::<Vec<_>>())
 }
 
-fn authn(auth: &Section<'_>, report: &Report) -> Settings {
-    let cluster = auth.text(&keys::AUTH_CLUSTER).into();
-    let authority = auth.text(&keys::AUTH_AUTHORITY).into();
-    let known = report.len();
-    let timeout = auth.duration(&keys::AUTH_TIMEOUT);
-    let deadline = auth.duration(&keys::AUTH_DEADLINE);
-    // What could not be read is compared with nothing.
-    if report.len() == known && deadline < timeout {
-        let [deadline, timeout] = [deadline, timeout].map(humantime::format_duration);
-        report.add(
-            auth.at(&keys::AUTH_DEADLINE),
-            format!("the deadline, {deadline}, is before the time-out of a check, {timeout}"),
-            "set auth.deadline to at least auth.timeout",
-        );
-    }
-    let endpoint = Endpoint { cluster, authority, timeout };
-    if let Some(odd) = endpoint.authority.find(|c: char| !c.is_ascii_graphic()) {
-        let span = odd..odd.saturating_add(1);
-        let remedy = "write visible ASCII characters";
-        report.add_in(auth.at(&keys::AUTH_AUTHORITY), &endpoint.authority, span, "no host has this", remedy);
-    }
-    let count = |key| usize::try_from(auth.number(key)).unwrap_or(usize::MAX);
-    let limits = Limits { flights: count(&keys::MAX_FLIGHTS), waiters: count(&keys::MAX_WAITERS) };
-    Settings { endpoint, deadline, limits }
-}
-
-/// The profile's routes and those of the configuration's own.
-fn routes(top: &Section<'_>, report: &Report) -> Option<Routes> {
+/// The profile's routes and those of the configuration's own, and where those with a token lead to.
+fn routes(top: &Section<'_>, report: &Report) -> Option<(Routes, Vec<Upstream>)> {
     let (mut all, internal): (_, Vec<InternalOperation>) = match routes::keptn_0_6() {
         Ok(profile) => profile,
         Err(error) => {
@@ -159,8 +171,16 @@ fn routes(top: &Section<'_>, report: &Report) -> Option<Routes> {
             places.push(place);
         }
     }
+    let is_behind_tokens = |upstream: &Upstream| {
+        all.iter().any(|route| match &route.target {
+            Target::Upstream { upstream: target, .. } => route.access == Access::Token && target == upstream,
+            Target::TokenCheck => false,
+        })
+    };
+    let behind_tokens = upstreams.into_iter().filter(is_behind_tokens).collect();
     let templates: Vec<_> = all.iter().map(|route| route.template.to_string()).collect();
     Routes::new(all, &internal)
+        .map(|routes| (routes, behind_tokens))
         .map_err(|conflicts| {
             for conflict in conflicts {
                 let place_of = |index: usize| index.checked_sub(of_profile).and_then(|own| places.get(own));

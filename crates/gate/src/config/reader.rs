@@ -15,10 +15,12 @@ use super::problem::{Excerpt, Place, Problem};
 pub(super) enum Kind<T: 'static> {
     /// One of these words.
     OneOf(&'static [&'static str]),
-    /// Text that is not empty.
-    Text,
+    /// Text that is not empty, described so.
+    Text(&'static str),
     /// Anything from the first to the second, both included.
     Between(T, T),
+    /// The same, or zero, which switches it off.
+    ZeroOr(T, T),
     /// Anything of the type, described so.
     Any(&'static str),
     /// Something must stand there, described so.
@@ -122,8 +124,28 @@ impl<'a> Section<'a> {
     }
 
     fn get(&self, name: &'static str) -> Option<&'a Value> {
-        self.known.borrow_mut().push(name);
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&name) {
+            known.push(name);
+        }
         self.object?.get(name).filter(|value| !value.is_null())
+    }
+
+    /// Whether it is there at all.
+    pub(super) fn exists(&self) -> bool {
+        self.object.is_some()
+    }
+
+    /// What stands under `key`, whatever it is. If it is missing and must not be, that is reported.
+    pub(super) fn value<T>(&self, key: &Key<T>) -> Option<&'a Value> {
+        let value = self.get(key.last());
+        // What is no object lacks nothing more.
+        if let (Kind::Required(what), None, true) = (&key.kind, value, self.exists()) {
+            let (name, example) = (key.last(), key.example);
+            let remedy = format!("add {what}, such as \"{name}\": {example}");
+            self.report.add(self.place.clone(), format!("\"{name}\" is missing"), remedy);
+        }
+        value
     }
 
     /// Where `key` stands.
@@ -155,21 +177,12 @@ impl<'a> Section<'a> {
             let quoted: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
             format!("write {}", quoted.join(" or "))
         };
-        let value = self.get(key.last());
+        let value = self.value(key);
         if let (Kind::OneOf(known), Some(other)) = (&key.kind, value.filter(|value| !value.is_string())) {
             self.report.add(self.at(key), format!("this is {}", describe(other)), words(known));
             return key.default;
         }
         let Some(text) = value.and_then(|value| text(value, self.at(key), self.report)) else {
-            if let Kind::Required(what) = key.kind
-                && self.object.is_some_and(|object| object.get(key.last()).is_none_or(Value::is_null))
-            {
-                self.report.add(
-                    self.place.clone(),
-                    format!("\"{}\" is missing", key.last()),
-                    format!("add {what}, such as \"{}\": {}", key.last(), key.example),
-                );
-            }
             return key.default;
         };
         match key.kind {
@@ -178,7 +191,7 @@ impl<'a> Section<'a> {
                 self.report.add_in(self.at(key), text, 0..text.len(), message, words(known));
                 key.default
             }
-            Kind::Text | Kind::Required(_) if text.is_empty() => {
+            Kind::Text(_) | Kind::Required(_) if text.is_empty() => {
                 let remedy = format!("write something such as {}", key.example);
                 self.report.add(self.at(key), "this is empty", remedy);
                 key.default
@@ -209,6 +222,11 @@ impl<'a> Section<'a> {
         whole.map_or(key.default, |number| self.within(key, number))
     }
 
+    /// A number of things that fit into memory.
+    pub(super) fn count(&self, key: &Key<u64>) -> usize {
+        usize::try_from(self.number(key)).unwrap_or(usize::MAX)
+    }
+
     pub(super) fn duration(&self, key: &Key<Duration>) -> Duration {
         let remedy = || format!("write a number and a unit (ms, s, m, h), such as {}", key.example);
         let text = match self.get(key.last()) {
@@ -229,16 +247,20 @@ impl<'a> Section<'a> {
         }
     }
 
-    fn within<T: PartialOrd + Shown + Copy>(&self, key: &Key<T>, value: T) -> T {
-        match &key.kind {
-            Kind::Between(least, most) if value < *least || value > *most => {
-                let message = format!("{} is out of range", value.shown());
-                let remedy = format!("write something from {} to {}", least.shown(), most.shown());
-                self.report.add(self.at(key), message, remedy);
-                key.default
-            }
-            _ => value,
+    fn within<T: Default + PartialOrd + Shown + Copy>(&self, key: &Key<T>, value: T) -> T {
+        let (least, most, or_zero) = match &key.kind {
+            Kind::Between(least, most) => (least, most, ""),
+            Kind::ZeroOr(_, _) if value == T::default() => return value,
+            Kind::ZeroOr(least, most) => (least, most, ", or 0s"),
+            _ => return value,
+        };
+        if (least..=most).contains(&&value) {
+            return value;
         }
+        let message = format!("{} is out of range", value.shown());
+        let remedy = format!("write something from {} to {}{or_zero}", least.shown(), most.shown());
+        self.report.add(self.at(key), message, remedy);
+        key.default
     }
 }
 
