@@ -1,7 +1,7 @@
 # Sourced by build.sh: the tests, each stage by itself or all in this order.
 # shellcheck shell=bash
 
-test_stages=(native wasm envoy run clients fuzz)
+test_stages=(native wasm hostcalls envoy run clients fuzz)
 
 run_tests() { # [STAGE [ARGUMENT FOR ITS RUNNER…]]
     local stage
@@ -30,6 +30,14 @@ test_wasm() {
     wasm_cargo test -p gate --lib --tests "$@" | tee "$scratch/wasm.log" || die "failed: the tests of gate on wasm32"
     # The runner is content with no test at all: a lost attribute would go unnoticed.
     grep -q '^test result: ok\. [1-9]' "$scratch/wasm.log" || die "failed: not one test of gate ran on wasm32"
+}
+
+# What the plugin asks of its host, counted for each kind of request.
+test_hostcalls() {
+    need_plugins
+    need_node
+    # Run as a program, not by `node --test`: that would print the table of counts before the report, or not at all.
+    step node --test-reporter=spec "$@" tests/hostcalls/hostcalls.test.mjs
 }
 
 # What only a real host can show: in the Envoy that is used, and in the oldest supported.

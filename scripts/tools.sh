@@ -151,12 +151,17 @@ envoy_wheel() {
 
 # Sets wasm_runner: wasm-bindgen's test runner in exactly the version that Cargo.lock has; others refuse to work.
 need_wasm_runner() {
-    local version major
+    local version
     version=$(locked_version wasm-bindgen)
     [[ -n $version ]] || die "Cargo.lock names no wasm-bindgen: is wasm-bindgen-test still a dev-dependency of crates/gate?"
     [[ -d $cache/wasm-bindgen-cli-$version ]] || say "wasm-bindgen-cli $version: building it (about 3 minutes, once)"
     keep "wasm-bindgen-cli-$version" cargo_install wasm-bindgen-cli "$version"
     wasm_runner=$cache/wasm-bindgen-cli-$version/bin/wasm-bindgen-test-runner
+    need_node
+}
+
+need_node() {
+    local major
     have node || apt "runs the wasm tests" nodejs
     major=$(node --version | sed 's/^v\([0-9]*\).*/\1/')
     ((major >= node_oldest)) || die "node $(node --version) is too old: the wasm tests need $node_oldest or newer"
