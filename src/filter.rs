@@ -4,16 +4,18 @@
 //! live in the same VM until the old one's connections are drained.
 
 use core::cell::{Cell, RefCell};
-use core::time::Duration;
 
 use gate::authn::{Check, CheckId, StreamId};
+use gate::cors::Grant;
 use gate::denial::{Concern, Denial};
 use gate::gate::{Gate, Permit, Reply, Verdict, Woken};
 use gate::request::Request;
+use gate::time::Time;
 use proxy_wasm::types::Action;
 
 use crate::counters::Counters;
 use crate::host::{self, Failed};
+use crate::timer::Timer;
 
 /// When a permit is used.
 enum Moment {
@@ -26,33 +28,51 @@ enum Moment {
 /// One configuration at work.
 #[derive(Debug)]
 pub(crate) struct Filter {
+    /// The root context that this belongs to.
+    root: u32,
     gate: RefCell<Gate>,
     counters: Counters,
-    tick_period: Cell<Option<Duration>>,
+    timer: Cell<Timer>,
+    /// Checks that the root is to send, and the time.
+    outbox: RefCell<Vec<(Check, Time)>>,
 }
 
 impl Filter {
-    pub(crate) fn new(gate: Gate) -> Self {
-        Self { gate: RefCell::new(gate), counters: Counters::default(), tick_period: Cell::new(None) }
+    pub(crate) fn new(root: u32, gate: Gate) -> Self {
+        let counters = Counters::default();
+        counters.define();
+        let filter = Self {
+            root,
+            gate: RefCell::new(gate),
+            counters,
+            timer: Cell::default(),
+            outbox: RefCell::default(),
+        };
+        filter.set_timer();
+        filter
     }
 
     /// A request has come: judges it and carries the verdict out.
     pub(crate) fn on_request(&self, stream: StreamId, request: &Request<'_>) -> Action {
-        let Ok(now) = host::now() else { return refuse(&self.counters, Denial::GatewayError) };
+        let Ok(now) = host::now() else {
+            return self.refuse(Denial::GatewayError, self.grant(request).as_ref());
+        };
         let verdict = self.gate.borrow_mut().on_request(stream, request, now);
-        match verdict {
+        let action = match verdict {
             Verdict::Forward(permit) => self
                 .let_through(permit, &Moment::Arriving)
-                .unwrap_or_else(|Failed| refuse(&self.counters, Denial::GatewayError)),
+                .unwrap_or_else(|Failed| self.refuse(Denial::GatewayError, self.grant(request).as_ref())),
             Verdict::Reply(reply) => self.reply(reply),
             Verdict::Ask(check) => {
                 // Where the host refuses at once, this request has its denial already; it stops either way.
-                self.send(&check);
-                self.arm_tick();
+                self.outbox.borrow_mut().push((check, now));
+                host::call_root(self.root);
                 Action::Pause
             }
             Verdict::Wait => Action::Pause,
-        }
+        };
+        self.set_timer();
+        action
     }
 
     /// How long the request's body may be, if it has to be counted.
@@ -60,21 +80,34 @@ impl Filter {
         self.gate.borrow().body_to_count(request)
     }
 
+    /// Which scripts may read a refusal of this request.
+    pub(crate) fn grant(&self, request: &Request<'_>) -> Option<Grant> {
+        self.gate.borrow().grant(request)
+    }
+
     /// Whether the request waits for its verdict.
     pub(crate) fn is_waiting(&self, stream: StreamId) -> bool {
         self.gate.borrow().is_waiting(stream)
     }
 
-    /// The answer to a check has come, with so many headers.
-    pub(crate) fn on_answer(&self, check: CheckId, headers: usize) {
-        let woken = host::with_answer(headers, |answer| self.gate.borrow_mut().on_answer(check, answer));
-        self.wake(woken);
-    }
-
-    /// The request is over. If others wait for the answer that it would have got, the root asks again.
+    /// The request is over.
     pub(crate) fn on_gone(&self, stream: StreamId) {
         self.gate.borrow_mut().on_gone(stream);
-        self.arm_tick();
+    }
+
+    /// Sends the checks that streams have left for the root, whose callback this is.
+    pub(crate) fn send_outbox(&self) {
+        for (check, now) in self.outbox.take() {
+            self.send(&check, now);
+        }
+    }
+
+    /// The answer to a check has come, with so many headers.
+    pub(crate) fn on_answer(&self, check: CheckId, headers: usize) {
+        let Ok(now) = host::now() else { return log::error!("the host has no time") };
+        let woken = host::with_answer(headers, |answer| self.gate.borrow_mut().on_answer(check, answer, now));
+        self.wake(woken);
+        self.set_timer();
     }
 
     /// The root's timer.
@@ -82,18 +115,28 @@ impl Filter {
         let Ok(now) = host::now() else { return log::error!("the host has no time") };
         let tick = self.gate.borrow_mut().on_tick(now);
         for check in &tick.ask {
-            self.send(check);
+            self.send(check, now);
         }
         self.wake(tick.woken);
-        self.arm_tick();
+        let report = self.gate.borrow_mut().take_report();
+        self.counters.write_report(&report);
+        for notice in report.notices {
+            if notice.is_good() {
+                log::info!("{}", notice.text());
+            } else {
+                log::warn!("{}", notice.text());
+            }
+        }
+        self.timer.set(self.timer.get().fired(self.gate.borrow().next_tick(), now));
     }
 
-    /// Refuses the request whose callback runs.
-    pub(crate) fn refuse(&self, denial: Denial) -> Action {
-        refuse(&self.counters, denial)
+    /// Refuses the request that the host's calls act on. `grant` says which scripts may read that.
+    pub(crate) fn refuse(&self, denial: Denial, grant: Option<&Grant>) -> Action {
+        let reply = self.gate.borrow().refusal(denial, grant);
+        self.reply(reply)
     }
 
-    fn send(&self, check: &Check) {
+    fn send(&self, check: &Check, now: Time) {
         let sent = host::send(check);
         if sent.is_none() {
             log::warn!(
@@ -101,19 +144,13 @@ impl Filter {
                 check.endpoint.cluster
             );
         }
-        let woken = self.gate.borrow_mut().on_sent(check.flight, sent);
+        let woken = self.gate.borrow_mut().on_sent(check.flight, sent, now);
         self.wake(woken);
     }
 
     /// Sets the root's timer to what the gate wants. Without it an overdue request would wait for ever.
-    fn arm_tick(&self) {
-        let wanted = self.gate.borrow().tick_period();
-        if wanted != self.tick_period.get() {
-            match host::set_tick_period(wanted) {
-                Ok(()) => self.tick_period.set(wanted),
-                Err(Failed) => log::error!("the host has no timer"),
-            }
-        }
+    fn set_timer(&self) {
+        self.timer.set(self.timer.get().wanted(self.gate.borrow().next_tick()));
     }
 
     fn wake(&self, woken: Woken) {
@@ -125,7 +162,7 @@ impl Filter {
             match verdict {
                 Verdict::Forward(permit) => {
                     if self.let_through(permit, &Moment::Paused).is_err() {
-                        self.refuse(Denial::GatewayError);
+                        self.refuse(Denial::GatewayError, None);
                     }
                 }
                 Verdict::Reply(reply) => {
@@ -133,7 +170,7 @@ impl Filter {
                 }
                 // The gate wakes nobody to make them wait; if it did, they would hang.
                 Verdict::Ask(_) | Verdict::Wait => {
-                    self.refuse(Denial::GatewayError);
+                    self.refuse(Denial::GatewayError, None);
                 }
             }
         }
@@ -158,7 +195,6 @@ impl Filter {
                 host::clear_route_cache()?;
             }
             if permit.is_internal() {
-                self.counters.count("internal");
                 log::info!("an internal operation is used: internal: deny would refuse it");
             }
         }
@@ -169,34 +205,33 @@ impl Filter {
         Ok(Action::Continue)
     }
 
+    /// Answers the request that the host's calls act on. A refusal is counted here, where the verdict is carried
+    /// out, because the reply comes back to response callbacks like an upstream's.
     fn reply(&self, reply: Reply) -> Action {
-        match reply {
-            Reply::Denied(denial) => self.refuse(denial),
-            Reply::TokenGood => {
-                send_reply(reply);
-                Action::Pause
+        if let Some(denial) = reply.denial() {
+            let reason = denial.reason();
+            self.counters.count_refusal(reason);
+            match denial.concern() {
+                Concern::Client => log::debug!("refused: {reason}"),
+                Concern::Operator => log::warn!("refused: {reason}"),
             }
         }
+        if host::reply(&reply.response()).is_err() {
+            // The request stays paused, and Envoy's request_timeout ends it.
+            log::error!("the host sends no reply");
+        }
+        // Envoy stops either way; other hosts need not.
+        Action::Pause
     }
 }
 
-/// Refuses the request that the host's calls act on: counted here, where the verdict is made, because
-/// the reply comes back to response callbacks like an upstream's.
-pub(crate) fn refuse(counters: &Counters, denial: Denial) -> Action {
-    let reason = denial.reason();
-    counters.count(&format!("denied.{reason}"));
-    match denial.concern() {
-        Concern::Client => log::debug!("refused: {reason}"),
-        Concern::Operator => log::warn!("refused: {reason}"),
-    }
-    send_reply(Reply::Denied(denial));
-    // Envoy stops either way; other hosts need not.
-    Action::Pause
-}
-
-fn send_reply(reply: Reply) {
-    if host::reply(&reply.response()).is_err() {
-        // The request stays paused, and Envoy's request_timeout ends it.
+/// Refuses the request whose callback runs, when there is no configuration to refuse it by.
+pub(crate) fn refuse_unconfigured() -> Action {
+    let denial = Denial::GatewayError;
+    Counters::default().count_refusal(denial.reason());
+    log::warn!("refused: there is no configuration");
+    if host::reply(&denial.response()).is_err() {
         log::error!("the host sends no reply");
     }
+    Action::Pause
 }

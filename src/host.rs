@@ -3,11 +3,13 @@
 //! The SDK's String getters panic on a header that is not UTF-8, which any client can send; `clippy.toml`
 //! bans them. What can fail says so, and whoever called refuses the request.
 
+use core::net::IpAddr;
 use core::time::Duration;
 
 use gate::authn::{Answer, Check, CheckId, StreamId};
 use gate::denial::Response;
-use gate::time::Time;
+use gate::request::Environment;
+use gate::time::{Time, Wall};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, Status};
 
@@ -72,18 +74,31 @@ pub(crate) fn act_on(stream: StreamId) -> Result<(), Failed> {
     Ok(hostcalls::set_effective_context(stream.0)?)
 }
 
-/// The client's address without its port, as Envoy trusts it (`use_remote_address`, `xff_num_trusted_hops`).
-pub(crate) fn client_address() -> Option<String> {
-    let address = hostcalls::get_property(vec!["source", "address"]).ok()??;
-    let address = String::from_utf8(address).ok()?;
-    let (host, _port) = address.rsplit_once(':')?;
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    // An address of IPv4 on an IPv6 socket is the IPv4 address.
-    let parsed: core::net::IpAddr = host.parse().ok()?;
-    Some(parsed.to_canonical().to_string())
+/// What the gate asks about the request that the host's calls act on.
+#[derive(Debug)]
+pub(crate) struct Surroundings;
+
+impl Environment for Surroundings {
+    /// As Envoy trusts it (`use_remote_address`, `xff_num_trusted_hops`).
+    fn client(&self) -> Option<IpAddr> {
+        let address = hostcalls::get_property(vec!["source", "address"]).ok()??;
+        let address = String::from_utf8(address).ok()?;
+        let (host, _port) = address.rsplit_once(':')?;
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        // A link-local address has its interface behind it.
+        let host = host.split_once('%').map_or(host, |(host, _interface)| host);
+        // An address of IPv4 on an IPv6 socket is the IPv4 address.
+        host.parse().ok().map(|address: IpAddr| address.to_canonical())
+    }
+
+    fn wall(&self) -> Option<Wall> {
+        clock(REALTIME).ok().map(Wall::since_epoch)
+    }
 }
 
 /// Sends a check. The host refuses at once when the cluster is unknown or has no healthy host.
+///
+/// The answer goes to the context whose callback runs, and is lost with it: call this from the root's only.
 pub(crate) fn send(check: &Check) -> Option<CheckId> {
     let endpoint = &check.endpoint;
     hostcalls::dispatch_http_call(&endpoint.cluster, check.headers(), None, Vec::new(), endpoint.timeout)
@@ -91,28 +106,52 @@ pub(crate) fn send(check: &Check) -> Option<CheckId> {
         .map(CheckId)
 }
 
+/// Runs the root context's `on_queue_ready`, from inside a stream's callback.
+///
+/// To the host every callout is the root's. The SDK files it under the context whose callback it is running,
+/// and drops its answer when that is gone (`followers_are_served_when_the_leader_leaves`). There is no call
+/// by which a stream could make the root run, but there is the SDK's own entry for the host.
+pub(crate) fn call_root(root: u32) {
+    const NO_QUEUE: u32 = 0;
+    // SAFETY: the function is the SDK's, of this very module. It borrows the table of root contexts, which no
+    // callback of a stream has borrowed.
+    #[allow(unsafe_code, reason = "the SDK exports it for the host alone")]
+    unsafe {
+        proxy_on_queue_ready(root, NO_QUEUE);
+    }
+}
+
+#[allow(unsafe_code, reason = "the SDK exports it for the host alone")]
+unsafe extern "C" {
+    fn proxy_on_queue_ready(root: u32, queue: u32);
+}
+
 /// Reads the answer to a check, inside its callback. Its body is nobody's business.
 ///
 /// Without headers there is no status: Envoy says so when the answer outgrew its buffer. Asking for
 /// headers then would be answered with a panic of the SDK.
-pub(crate) fn with_answer<T>(headers: usize, read: impl FnOnce(Answer<'_>) -> T) -> T {
-    if headers == 0 {
-        return read(Answer::default());
-    }
-    let header = |name| hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, name).ok().flatten();
-    let status = header(":status").and_then(|value| core::str::from_utf8(&value).ok()?.parse().ok());
-    let retry_after = header("retry-after");
-    read(Answer { status, retry_after: retry_after.as_deref() })
+pub(crate) fn with_answer<T>(headers: usize, read: impl FnOnce(&Answer<'_>) -> T) -> T {
+    let pairs = match headers {
+        0 => Vec::new(),
+        _ => hostcalls::get_map_bytes(MapType::HttpCallResponseHeaders).unwrap_or_default(),
+    };
+    read(&Answer::read(pairs.iter().map(|(name, value)| (name.as_str(), value.as_slice()))))
 }
 
 /// The monotonic clock's time. The SDK has the wall clock only, which may jump.
 pub(crate) fn now() -> Result<Time, Failed> {
-    const MONOTONIC: u32 = 1;
+    clock(MONOTONIC).map(Time::since_start)
+}
+
+const REALTIME: u32 = 0;
+const MONOTONIC: u32 = 1;
+
+fn clock(clock: u32) -> Result<Duration, Failed> {
     let mut nanoseconds = 0;
     // SAFETY: WASI's function writes one u64 to a valid place and keeps no pointer.
     #[allow(unsafe_code, reason = "the ABI is C's")]
-    let errno = unsafe { wasi::clock_time_get(MONOTONIC, 1_000_000, &raw mut nanoseconds) };
-    if errno == 0 { Ok(Time::since_start(Duration::from_nanos(nanoseconds))) } else { Err(Failed) }
+    let errno = unsafe { wasi::clock_time_get(clock, 1_000_000, &raw mut nanoseconds) };
+    if errno == 0 { Ok(Duration::from_nanos(nanoseconds)) } else { Err(Failed) }
 }
 
 /// Eight random bytes: the target has no randomness of its own, and hash maps need a seed.
@@ -134,9 +173,19 @@ pub(crate) fn define_counter(name: &str) -> Result<u32, Failed> {
     Ok(hostcalls::define_metric(MetricType::Counter, name)?)
 }
 
-/// Adds one to a counter.
-pub(crate) fn increment(counter: u32) -> Result<(), Failed> {
-    Ok(hostcalls::increment_metric(counter, 1)?)
+/// Defines a histogram; again, if it exists already.
+pub(crate) fn define_histogram(name: &str) -> Result<u32, Failed> {
+    Ok(hostcalls::define_metric(MetricType::Histogram, name)?)
+}
+
+/// Adds to a counter.
+pub(crate) fn increment(counter: u32, by: u64) -> Result<(), Failed> {
+    Ok(hostcalls::increment_metric(counter, i64::try_from(by).unwrap_or(i64::MAX))?)
+}
+
+/// Adds a value to a histogram.
+pub(crate) fn record(histogram: u32, value: u64) -> Result<(), Failed> {
+    Ok(hostcalls::record_metric(histogram, value)?)
 }
 
 /// Answers the request. The answer comes back to the filter's own response callbacks, so it has none.

@@ -8,8 +8,11 @@
 //!    but filter state selects a route, and no client can write it) and lets the request go on.
 //! 3. *Reply*: the gateway answers, mostly with a denial.
 //! 4. *Ask*: a check goes to api-service as a callout. The request is paused, and so is (*wait*) every
-//!    other that shows the same token. The answer comes to the stream that asked, or to the root
-//!    (`root.rs`) when that one's client has left and the root asked again.
+//!    other that shows the same token. Callouts are sent and answers received by the root (`root.rs`), which no
+//!    client takes along when it leaves.
+//!
+//! Most requests need no check, because the gate remembers. What it wants to ask about in the background, and when,
+//! it says by [`gate::gate::Gate::next_tick`], and the root's timer follows.
 //!
 //! No request's headers go on for any other reason than a permit: not on an error, not for want of a context. (A
 //! request for a host that is not ours gets a permit too, and nothing else: it reaches none of our routes.)
@@ -19,6 +22,7 @@ mod filter;
 mod host;
 mod root;
 mod stream;
+mod timer;
 
 /// What the host calls first.
 #[allow(missing_docs, reason = "the SDK's macro writes the function")]
@@ -28,6 +32,6 @@ mod start {
     proxy_wasm::main! {{
         // Envoy's own level is asked for when there is a configuration: here the host forbids it.
         proxy_wasm::set_log_level(LogLevel::Info);
-        proxy_wasm::set_root_context(|_| Box::new(crate::root::Root::default()));
+        proxy_wasm::set_root_context(|id| Box::new(crate::root::Root::new(id)));
     }}
 }

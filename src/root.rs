@@ -1,4 +1,4 @@
-//! The root context: one configuration, its timer, and the checks that outlived their clients.
+//! The root context: one configuration, its timer, and all its checks.
 
 use std::rc::Rc;
 
@@ -13,24 +13,29 @@ use crate::host;
 use crate::stream::Stream;
 
 /// The root context.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Root {
+    id: u32,
     /// Nothing before the configuration is read: then every request is refused.
     filter: Option<Rc<Filter>>,
 }
 
 impl Root {
+    pub(crate) fn new(id: u32) -> Self {
+        Self { id, filter: None }
+    }
+
     fn configure(&mut self, size: usize) -> Result<(), String> {
         let json = host::configuration(size).map_err(|_| "the host has no configuration".to_owned())?;
         let config = Config::from_json(&json).map_err(|problems| problems.to_string())?;
         let seed = host::random().map_err(|_| "the host has no randomness".to_owned())?;
-        self.filter = Some(Rc::new(Filter::new(Gate::new(config, seed))));
+        self.filter = Some(Rc::new(Filter::new(self.id, Gate::new(config, seed))));
         Ok(())
     }
 }
 
 impl Context for Root {
-    /// The answer to a check that the root asked again.
+    /// The answer to a check. All are the root's.
     fn on_http_call_response(&mut self, check: u32, headers: usize, _body_size: usize, _trailers: usize) {
         if let Some(filter) = &self.filter {
             filter.on_answer(CheckId(check), headers);
@@ -59,6 +64,13 @@ impl RootContext for Root {
     fn on_tick(&mut self) {
         if let Some(filter) = &self.filter {
             filter.on_tick();
+        }
+    }
+
+    /// Called by our own streams alone, see [`host::call_root`].
+    fn on_queue_ready(&mut self, _queue: u32) {
+        if let Some(filter) = &self.filter {
+            filter.send_outbox();
         }
     }
 

@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use gate::authn::{CheckId, StreamId};
+use gate::authn::StreamId;
+use gate::cors::Grant;
 use gate::denial::Denial;
 use gate::request::Request;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
-use crate::counters::Counters;
-use crate::filter::{Filter, refuse};
+use crate::filter::{Filter, refuse_unconfigured};
 use crate::host;
 
 /// The context of one request.
@@ -18,6 +18,8 @@ pub(crate) struct Stream {
     id: StreamId,
     filter: Option<Rc<Filter>>,
     body: Body,
+    /// Which scripts may read a refusal for the body.
+    grant: Option<Grant>,
 }
 
 /// What is known of a request's body.
@@ -33,19 +35,12 @@ enum Body {
 
 impl Stream {
     pub(crate) fn new(id: u32, filter: Option<Rc<Filter>>) -> Self {
-        Self { id: StreamId(id), filter, body: Body::Uncounted }
+        Self { id: StreamId(id), filter, body: Body::Uncounted, grant: None }
     }
 }
 
 impl Context for Stream {
-    /// The answer to the check that this stream asked. It may wake other streams as well.
-    fn on_http_call_response(&mut self, check: u32, headers: usize, _body_size: usize, _trailers: usize) {
-        if let Some(filter) = &self.filter {
-            filter.on_answer(CheckId(check), headers);
-        }
-    }
-
-    /// The request is over. Afterwards the SDK drops answers for this context without a word.
+    /// The request is over.
     fn on_done(&mut self) -> bool {
         if let Some(filter) = &self.filter {
             filter.on_gone(self.id);
@@ -57,14 +52,17 @@ impl Context for Stream {
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let Some(filter) = &self.filter else {
-            return refuse(&Counters::default(), Denial::GatewayError);
+            return refuse_unconfigured();
         };
-        let Ok(headers) = host::request_headers() else { return filter.refuse(Denial::GatewayError) };
+        let Ok(headers) = host::request_headers() else { return filter.refuse(Denial::GatewayError, None) };
         let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
-        let request = Request::read(pairs, end_of_stream, &host::client_address);
+        let request = Request::read(pairs, end_of_stream, &host::Surroundings);
         #[cfg(feature = "trap")]
         trap::if_asked(&headers);
-        self.body = filter.body_to_count(&request).map_or(Body::Uncounted, Body::Left);
+        if let Some(bytes) = filter.body_to_count(&request) {
+            self.body = Body::Left(bytes);
+            self.grant = filter.grant(&request);
+        }
         filter.on_request(self.id, &request)
     }
 
@@ -85,7 +83,7 @@ impl HttpContext for Stream {
                 }
                 None => {
                     stream.body = Body::Refused;
-                    filter.refuse(Denial::BodyTooLarge)
+                    filter.refuse(Denial::BodyTooLarge, stream.grant.as_ref())
                 }
             }
         })

@@ -112,7 +112,7 @@ impl Bed {
 
     /// How often the filter has refused for this reason.
     pub(crate) async fn denials(&self, reason: &str) -> u64 {
-        self.envoy.counter(&format!("wasmcustom.keptn_gateway.denied.{reason}")).await.unwrap()
+        self.envoy.counter(&format!("wasmcustom.keptn_gateway.refused.{reason}")).await.unwrap()
     }
 
     /// Sends a request that the filter refuses with this status for this reason, as its own counter says.

@@ -40,6 +40,13 @@ pub enum Denial {
     },
     /// The body is longer than the limit.
     BodyTooLarge,
+    /// A browser's preflight from an origin that the configuration does not name.
+    OriginNotAllowed,
+    /// This client's address has had too many wrong tokens checked lately.
+    Throttled {
+        /// When to come back, in seconds.
+        retry_after: u8,
+    },
     /// The auth service throttles.
     Busy {
         /// When to come back, in seconds.
@@ -47,6 +54,15 @@ pub enum Denial {
     },
     /// The auth service gave no answer that decides anything.
     AuthUnavailable,
+    /// The auth service, or Envoy for it, said that it took too long.
+    AuthTimeout,
+    /// The auth service has given no answer for a while, and this request was not the one to try again.
+    FailingFast {
+        /// When it is tried again, in seconds.
+        retry_after: u8,
+    },
+    /// The auth service said yes to a token that nobody has: no yes of its is believed.
+    CanaryFailed,
     /// The auth service answered what its contract does not know.
     ContractBroken,
     /// Too many checks are under way.
@@ -77,6 +93,12 @@ struct Row {
     retry_after: Option<u8>,
 }
 
+impl Row {
+    const fn with_retry(self, seconds: u8) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+}
+
 const fn row(status: u16, reason: &'static str, message: &'static str) -> Row {
     let retry_after = if status == 503 { Some(1) } else { None };
     Row { status, reason, message, retry_after }
@@ -98,15 +120,22 @@ impl Denial {
             Self::BadChannelToken => row(401, "bad_channel_token", "Token must be one JSON web token"),
             Self::Forbidden => row(403, "forbidden", "the token may not do this"),
             Self::InternalOperation => row(403, "internal_operation", "this operation is internal"),
+            Self::OriginNotAllowed => row(403, "origin_not_allowed", "this origin is not allowed"),
             Self::UnknownPath => row(404, "unknown_path", "the path was not found"),
             Self::MethodNotAllowed { .. } => row(405, "method_not_allowed", ""),
             Self::BodyTooLarge => row(413, "body_too_large", "the request's body is too large"),
-            Self::Busy { retry_after } => {
-                Row { retry_after: Some(retry_after), ..row(429, "busy", "too many requests") }
+            Self::Throttled { retry_after } => {
+                row(429, "throttled", "too many tokens from this address").with_retry(retry_after)
             }
+            Self::Busy { retry_after } => row(429, "busy", "too many requests").with_retry(retry_after),
             Self::AuthUnavailable => {
                 row(503, "auth_unavailable", "the token cannot be checked at the moment")
             }
+            Self::AuthTimeout => row(503, "auth_timeout", "the token cannot be checked at the moment"),
+            Self::FailingFast { retry_after } => {
+                row(503, "failing_fast", "the token cannot be checked at the moment").with_retry(retry_after)
+            }
+            Self::CanaryFailed => row(503, "canary_failed", "the token cannot be checked at the moment"),
             Self::ContractBroken => {
                 row(503, "auth_contract_broken", "the token cannot be checked at the moment")
             }
@@ -132,10 +161,14 @@ impl Denial {
     }
 
     /// Who has to look into it.
+    ///
+    /// What lasts is told once, when it begins ([`crate::tally::Notice`]), and not for every request: strangers with new
+    /// tokens would fill the log.
     pub const fn concern(self) -> Concern {
         match self {
             Self::Busy { .. }
             | Self::AuthUnavailable
+            | Self::AuthTimeout
             | Self::ContractBroken
             | Self::TooManyFlights
             | Self::TooManyWaiters
@@ -186,6 +219,16 @@ pub struct Response {
 }
 
 impl Response {
+    /// A preflight's answer.
+    pub(crate) fn preflight() -> Self {
+        Self {
+            status: 204,
+            headers: Vec::new(),
+            body: String::new(),
+            details: "keptn_gateway.preflight".to_owned(),
+        }
+    }
+
     /// `/v1/auth`'s good answer: api-service's is 200 with nothing in it.
     pub(crate) fn token_good() -> Self {
         Self {
@@ -201,7 +244,7 @@ impl Response {
 mod tests {
     use super::*;
 
-    const ALL: [Denial; 22] = [
+    const ALL: [Denial; 27] = [
         Denial::BadMethod,
         Denial::BadLength,
         Denial::BadPath(PathProblem::DotSegment),
@@ -217,7 +260,12 @@ mod tests {
         Denial::UnknownPath,
         Denial::MethodNotAllowed { allow: Methods::of(&[Method::Get, Method::Head]) },
         Denial::BodyTooLarge,
+        Denial::OriginNotAllowed,
+        Denial::Throttled { retry_after: 7 },
         Denial::Busy { retry_after: 7 },
+        Denial::AuthTimeout,
+        Denial::FailingFast { retry_after: 7 },
+        Denial::CanaryFailed,
         Denial::AuthUnavailable,
         Denial::ContractBroken,
         Denial::TooManyFlights,

@@ -14,6 +14,7 @@ pub mod host;
 pub mod path;
 pub mod request;
 pub mod routes;
+pub mod tally;
 pub mod time;
 pub mod token;
 mod websocket;

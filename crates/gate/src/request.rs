@@ -1,9 +1,29 @@
 //! A request as the gate sees it: the header lines that matter, read once.
 
 use core::fmt;
+use core::net::IpAddr;
 use std::borrow::Cow;
 
 use crate::denial::Denial;
+use crate::time::Wall;
+
+/// What the gate asks the host about a request only when it has to: each question costs as much as reading
+/// all headers.
+pub trait Environment {
+    /// The client's address, as far as Envoy trusts it.
+    fn client(&self) -> Option<IpAddr>;
+
+    /// The wall clock's time.
+    fn wall(&self) -> Option<Wall> {
+        None
+    }
+}
+
+impl<F: Fn() -> Option<IpAddr>> Environment for F {
+    fn client(&self) -> Option<IpAddr> {
+        self()
+    }
+}
 
 /// How often a header occurs, and its value when that is unambiguous.
 ///
@@ -62,6 +82,9 @@ pub struct Request<'a> {
     pub(crate) authority: Field<'a>,
     pub(crate) channel_id: Field<'a>,
     pub(crate) channel_token: Field<'a>,
+    pub(crate) origin: Field<'a>,
+    /// The method that a preflight asks about.
+    pub(crate) requested_method: Field<'a>,
     pub(crate) path: Field<'a>,
     pub(crate) token: Field<'a>,
     pub(crate) trace: Trace<'a>,
@@ -73,23 +96,24 @@ pub struct Request<'a> {
     transfer_encoding: Field<'a>,
     websocket_key: Field<'a>,
     ends: bool,
-    client: &'a dyn Fn() -> Option<String>,
+    environment: &'a dyn Environment,
 }
 
 impl<'a> Request<'a> {
     /// Reads the head from `headers`, all pairs in the order they came, pseudo-headers included.
     ///
-    /// `ends` says that no body follows. `client` is asked for the client's trusted address (without
-    /// port) only when a check is sent: asking the host costs as much as reading all headers.
+    /// `ends` says that no body follows.
     pub fn read(
         headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
         ends: bool,
-        client: &'a dyn Fn() -> Option<String>,
+        environment: &'a dyn Environment,
     ) -> Self {
         let mut request = Self {
             authority: Field::Absent,
             channel_id: Field::Absent,
             channel_token: Field::Absent,
+            origin: Field::Absent,
+            requested_method: Field::Absent,
             path: Field::Absent,
             token: Field::Absent,
             trace: Trace::default(),
@@ -100,16 +124,18 @@ impl<'a> Request<'a> {
             transfer_encoding: Field::Absent,
             websocket_key: Field::Absent,
             ends,
-            client,
+            environment,
         };
         for (name, value) in headers {
             match &*lower_case(name) {
                 ":authority" => request.authority.add(value),
                 ":method" => request.method.add(value),
                 ":path" => request.path.add(value),
+                "access-control-request-method" => request.requested_method.add(value),
                 "b3" => request.trace.b3.add(value),
                 "content-length" => request.content_length.add(value),
                 "keptn-ws-channel-id" => request.channel_id.add(value),
+                "origin" => request.origin.add(value),
                 "sec-websocket-key" => request.websocket_key.add(value),
                 "token" => request.channel_token.add(value),
                 "traceparent" => request.trace.traceparent.add(value),
@@ -186,8 +212,8 @@ impl<'a> Request<'a> {
         !self.ends && matches!(self.upgrade, Field::Absent) && !matches!(self.declared_length(), Ok(Some(_)))
     }
 
-    pub(crate) fn client(&self) -> Option<String> {
-        (self.client)()
+    pub(crate) const fn environment(&self) -> &'a dyn Environment {
+        self.environment
     }
 }
 

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use sha2::{Digest, Sha256};
+use subtle::{Choice, ConstantTimeEq};
 
 use crate::denial::Denial;
 use crate::request::Field;
@@ -47,7 +48,7 @@ impl<'a> Token<'a> {
 
     /// What the token is known by from here on.
     pub fn fingerprint(self) -> Fingerprint {
-        Fingerprint(Sha256::digest(self.0).into())
+        Fingerprint::of(self.0)
     }
 
     /// The token itself, for the check alone.
@@ -63,8 +64,34 @@ impl fmt::Debug for Token<'_> {
 }
 
 /// The SHA-256 of a token: tokens are never kept as keys, so that no memory dump of a table shows one.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// That of `token`.
+    pub(crate) fn of(token: &str) -> Self {
+        Self(Sha256::digest(token).into())
+    }
+
+    /// Reads 64 hex digits, as `sha256sum` writes them.
+    pub fn from_hex(hex: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
+        if pairs.len() != bytes.len() || !rest.is_empty() {
+            return None;
+        }
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            let digit = |digit: u8| char::from(digit).to_digit(16);
+            *byte = u8::try_from((digit(*high)? << 4) | digit(*low)?).ok()?;
+        }
+        Some(Self(bytes))
+    }
+
+    /// Compares without telling by its duration where the first difference is.
+    pub(crate) fn ct_eq(&self, other: &Self) -> Choice {
+        self.0.ct_eq(&other.0)
+    }
+}
 
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,6 +122,19 @@ mod tests {
         for (lines, expected) in cases {
             assert_eq!(Token::read(lines).map(Token::expose), expected, "{lines:?}");
         }
+    }
+
+    #[test]
+    fn a_fingerprint_is_what_sha256sum_writes() {
+        let hex = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+        let hello = Token::read(Field::Once(b"hello")).unwrap().fingerprint();
+        assert_eq!(Fingerprint::from_hex(hex), Some(hello));
+        assert_eq!(Fingerprint::from_hex(&hex.to_uppercase()), Some(hello));
+        for odd in ["", &hex[1..], &format!("{hex}0"), &hex.replace('c', "g"), &hex.replace('c', "+")] {
+            assert_eq!(Fingerprint::from_hex(odd), None, "{odd}");
+        }
+        let other = Fingerprint::from_hex(&hex.replace("24", "25")).unwrap();
+        assert!(bool::from(hello.ct_eq(&hello)) && !bool::from(hello.ct_eq(&other)));
     }
 
     #[test]

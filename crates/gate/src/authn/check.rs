@@ -1,12 +1,12 @@
 //! The contract of the check: what the auth endpoint is asked, and what it is not told.
 
 use core::fmt;
+use core::net::IpAddr;
 use core::time::Duration;
 use std::rc::Rc;
 
 use super::flights::FlightId;
 use crate::request::{Field, Request, Trace};
-use crate::token::Token;
 
 /// Where checks are sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,13 +32,13 @@ pub struct Check {
 impl Check {
     /// The question whether `token` is good.
     ///
-    /// The endpoint decides by the token alone. Of the client's request it gets the trusted address and
-    /// the trace headers that parse: nothing that a client could make the check fail with, and no body.
+    /// The endpoint decides by the token alone. Of the client's request, if there is one, it gets the trusted
+    /// address and the trace headers that parse: nothing that a client could make the check fail with, and no body.
     pub(super) fn new(
         flight: FlightId,
         endpoint: &Endpoint,
-        token: Token<'_>,
-        request: &Request<'_>,
+        token: &str,
+        cause: Option<(&Request<'_>, Option<IpAddr>)>,
     ) -> Self {
         let mut headers = vec![
             (":method", "POST".to_owned()),
@@ -46,14 +46,16 @@ impl Check {
             (":authority", endpoint.authority.as_ref().to_owned()),
             // Without it Envoy writes its second attempt as chunked, which not every server takes.
             ("content-length", "0".to_owned()),
-            ("x-token", token.expose().to_owned()),
+            ("x-token", token.to_owned()),
             // Envoy asks once more by itself when an idle connection was closed under it; it takes these
             // two away. The gate never retries.
             ("x-envoy-retry-on", "reset".to_owned()),
             ("x-envoy-max-retries", "1".to_owned()),
         ];
-        headers.extend(request.client().map(|address| ("x-forwarded-for", address)));
-        headers.extend(trace_headers(&request.trace));
+        if let Some((request, address)) = cause {
+            headers.extend(address.map(|address| ("x-forwarded-for", address.to_string())));
+            headers.extend(trace_headers(&request.trace));
+        }
         Self { flight, endpoint: endpoint.clone(), headers: headers.into() }
     }
 
@@ -102,15 +104,14 @@ mod tests {
     use super::*;
 
     fn headers(request: &[(&str, &[u8])]) -> Vec<(String, String)> {
-        let client = || Some("192.0.2.7".to_owned());
-        let request = Request::read(request.iter().copied(), true, &client);
+        let client = Some(IpAddr::from([192, 0, 2, 7]));
+        let request = Request::read(request.iter().copied(), true, &|| None);
         let endpoint = Endpoint {
             cluster: "c".into(),
             authority: "api-service".into(),
             timeout: Duration::from_secs(2),
         };
-        let token = Token::read(Field::Once(b"hush")).unwrap();
-        let check = Check::new(FlightId::first(), &endpoint, token, &request);
+        let check = Check::new(FlightId::first(), &endpoint, "hush", Some((&request, client)));
         assert!(!format!("{check:?}").contains("hush"));
         check.headers().into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }

@@ -1,13 +1,14 @@
 //! Flights: checks under way, and who waits for them.
 //!
-//! A callout's answer comes to the context that sent it. When that is a stream (the leader) and its client
-//! leaves, the answer is lost with it, and everybody who waits would wait for ever. Then the flight is an
-//! orphan, and the root, which cannot leave, asks again.
+//! All checks belong to the root, which cannot leave: whoever gives up waiting takes no answer along, and what the
+//! endpoint says is heard even when nobody waits any more.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
-use super::answer::Yes;
-use super::check::Check;
+use super::throttle::Payer;
 use crate::denial::Denial;
 use crate::time::Time;
 use crate::token::Fingerprint;
@@ -21,7 +22,7 @@ pub struct StreamId(pub u32);
 pub struct CheckId(pub u32);
 
 /// A flight. Numbers are never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FlightId(u64);
 
 impl FlightId {
@@ -29,7 +30,7 @@ impl FlightId {
         Self(0)
     }
 
-    const fn next(self) -> Self {
+    pub(super) const fn next(self) -> Self {
         Self(self.0.wrapping_add(1))
     }
 }
@@ -43,32 +44,48 @@ pub struct Limits {
     pub waiters: usize,
 }
 
-/// What everybody gets who waited.
-pub(super) type Outcome = Vec<(StreamId, Result<Yes, Denial>)>;
+/// Whose token is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Acquaintance {
+    /// Nobody's that we know.
+    Stranger,
+    /// One that was right lately, or the canary: a share of the flights is kept for them.
+    Known,
+}
+
+/// A request that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Waiter {
+    pub(super) stream: StreamId,
+    /// It wants an answer of the endpoint's own (`/v1/auth`): no stale yes serves it.
+    pub(super) wants_fresh: bool,
+}
+
+/// A check under way.
+#[derive(Debug)]
+pub(super) struct Flight {
+    pub(super) token: Fingerprint,
+    /// Who is charged for it.
+    pub(super) payer: Option<Payer>,
+    pub(super) sent_at: Time,
+    /// Nobody waited for it when it began.
+    pub(super) is_refresh: bool,
+    pub(super) waiters: Vec<Waiter>,
+    overdue_at: Time,
+    check: Option<CheckId>,
+}
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
-
-#[derive(Debug)]
-struct Flight {
-    token: Fingerprint,
-    check: Check,
-    /// The callout under way. Nothing before it is sent and while the flight is an orphan.
-    sent: Option<CheckId>,
-    /// The stream that the answer will come to; nothing when the root asked.
-    leader: Option<StreamId>,
-    waiters: Vec<StreamId>,
-    overdue_at: Time,
-}
 
 #[derive(Debug)]
 pub(super) struct Flights {
     limits: Limits,
     next: FlightId,
-    flights: Map<FlightId, Flight>,
+    /// The oldest first: all have the same time, so it is also the first to be overdue.
+    flights: BTreeMap<FlightId, Flight>,
     by_token: Map<Fingerprint, FlightId>,
     by_check: Map<CheckId, FlightId>,
     by_waiter: Map<StreamId, FlightId>,
-    orphans: Vec<FlightId>,
 }
 
 impl Flights {
@@ -78,61 +95,66 @@ impl Flights {
         Self {
             limits,
             next: FlightId::first(),
-            flights: HashMap::with_hasher(hasher.clone()),
+            flights: BTreeMap::new(),
             by_token: HashMap::with_hasher(hasher.clone()),
             by_check: HashMap::with_hasher(hasher.clone()),
             by_waiter: HashMap::with_hasher(hasher),
-            orphans: Vec::new(),
         }
     }
 
-    /// Lets `stream` wait for the flight that asks about `token`, if there is one.
-    pub(super) fn join(&mut self, stream: StreamId, token: Fingerprint) -> Result<bool, Denial> {
-        if self.by_waiter.len() >= self.limits.waiters {
-            return Err(Denial::TooManyWaiters);
-        }
-        let Some((id, flight)) =
-            self.by_token.get(&token).and_then(|id| Some((*id, self.flights.get_mut(id)?)))
-        else {
-            return Ok(false);
+    /// The flight that asks about `token`, if there is one.
+    pub(super) fn about(&self, token: Fingerprint) -> Option<FlightId> {
+        self.by_token.get(&token).copied()
+    }
+
+    /// Whether there is room for one more flight.
+    pub(super) fn has_room(&self, acquaintance: Acquaintance) -> bool {
+        let kept = match acquaintance {
+            Acquaintance::Stranger => self.limits.flights.checked_div(8).unwrap_or(0),
+            Acquaintance::Known => 0,
         };
-        flight.waiters.push(stream);
-        self.by_waiter.insert(stream, id);
-        Ok(true)
+        self.flights.len() < self.limits.flights.saturating_sub(kept)
     }
 
-    /// Starts a flight, with `stream` as its leader. The check is to be sent at once.
+    /// Starts a flight. The check is to be sent at once.
     pub(super) fn start(
         &mut self,
-        stream: StreamId,
         token: Fingerprint,
+        payer: Option<Payer>,
+        is_refresh: bool,
+        now: Time,
         overdue_at: Time,
-        check: impl FnOnce(FlightId) -> Check,
-    ) -> Result<Check, Denial> {
-        if self.flights.len() >= self.limits.flights {
-            return Err(Denial::TooManyFlights);
-        }
+    ) -> FlightId {
         let id = self.next;
         self.next = id.next();
-        let check = check(id);
-        let flight = Flight {
-            token,
-            check: check.clone(),
-            sent: None,
-            leader: Some(stream),
-            waiters: vec![stream],
-            overdue_at,
-        };
+        let flight =
+            Flight { token, payer, sent_at: now, is_refresh, waiters: Vec::new(), overdue_at, check: None };
         self.flights.insert(id, flight);
         self.by_token.insert(token, id);
-        self.by_waiter.insert(stream, id);
-        Ok(check)
+        id
+    }
+
+    /// Whether one more request may wait.
+    ///
+    /// # Errors
+    ///
+    /// A denial when too many do.
+    pub(super) fn room_to_wait(&self) -> Result<(), Denial> {
+        if self.by_waiter.len() < self.limits.waiters { Ok(()) } else { Err(Denial::TooManyWaiters) }
+    }
+
+    /// `waiter` waits for this flight.
+    pub(super) fn join(&mut self, id: FlightId, waiter: Waiter) {
+        if let Some(flight) = self.flights.get_mut(&id) {
+            flight.waiters.push(waiter);
+            self.by_waiter.insert(waiter.stream, id);
+        }
     }
 
     /// The check is under way as callout `check`.
     pub(super) fn sent(&mut self, id: FlightId, check: CheckId) {
         if let Some(flight) = self.flights.get_mut(&id) {
-            flight.sent = Some(check);
+            flight.check = Some(check);
             self.by_check.insert(check, id);
         }
     }
@@ -142,57 +164,47 @@ impl Flights {
         self.by_check.get(&check).copied()
     }
 
-    /// Ends a flight: everybody who waits gets `verdict`.
-    pub(super) fn land(&mut self, id: FlightId, verdict: Result<Yes, Denial>) -> Outcome {
-        let Some(flight) = self.flights.remove(&id) else { return Outcome::new() };
+    /// How long it has been under way.
+    pub(super) fn age(&self, id: FlightId, now: Time) -> Duration {
+        self.flights.get(&id).map_or(Duration::ZERO, |flight| now.since(flight.sent_at))
+    }
+
+    /// Ends a flight.
+    pub(super) fn land(&mut self, id: FlightId) -> Option<Flight> {
+        let flight = self.flights.remove(&id)?;
         self.by_token.remove(&flight.token);
-        if let Some(check) = flight.sent {
+        if let Some(check) = flight.check {
             self.by_check.remove(&check);
         }
-        self.orphans.retain(|orphan| *orphan != id);
-        for stream in &flight.waiters {
-            self.by_waiter.remove(stream);
+        for waiter in &flight.waiters {
+            self.by_waiter.remove(&waiter.stream);
         }
-        flight.waiters.into_iter().map(|stream| (stream, verdict)).collect()
+        Some(flight)
     }
 
-    /// `stream` is gone and waits no more. The answer it would have brought is lost with it.
+    /// `stream` is gone and waits no more.
     pub(super) fn gone(&mut self, stream: StreamId) {
-        let Some(id) = self.by_waiter.remove(&stream) else { return };
-        let Some(flight) = self.flights.get_mut(&id) else { return };
-        flight.waiters.retain(|waiter| *waiter != stream);
-        let was_leader = flight.leader == Some(stream);
-        if flight.waiters.is_empty() && (was_leader || flight.sent.is_none()) {
-            // Nobody wants to know any more, and the answer would find nobody. An answer that the root
-            // waits for still comes: its flight goes on, so that the next client can join it.
-            self.land(id, Err(Denial::DeadlinePassed));
-        } else if was_leader {
-            flight.leader = None;
-            if let Some(check) = flight.sent.take() {
-                self.by_check.remove(&check);
-            }
-            self.orphans.push(id);
+        let flight = self.by_waiter.remove(&stream).and_then(|id| self.flights.get_mut(&id));
+        if let Some(flight) = flight {
+            flight.waiters.retain(|waiter| waiter.stream != stream);
         }
     }
 
-    /// The orphans' checks, to be sent again by the root.
-    pub(super) fn adopt_orphans(&mut self) -> Vec<Check> {
-        let orphans = core::mem::take(&mut self.orphans);
-        orphans.iter().filter_map(|id| Some(self.flights.get(id)?.check.clone())).collect()
+    /// A flight whose time is over.
+    pub(super) fn overdue(&self, now: Time) -> Option<FlightId> {
+        self.flights.first_key_value().filter(|(_, flight)| flight.overdue_at <= now).map(|(id, _)| *id)
     }
 
-    /// Ends every flight that took too long.
-    pub(super) fn land_overdue(&mut self, now: Time) -> Outcome {
-        let overdue: Vec<_> =
-            self.flights.iter().filter(|(_, flight)| flight.overdue_at <= now).map(|(id, _)| *id).collect();
-        overdue.into_iter().flat_map(|id| self.land(id, Err(Denial::DeadlinePassed))).collect()
+    /// When the time of the first is over.
+    pub(super) fn next_overdue(&self) -> Option<Time> {
+        self.flights.first_key_value().map(|(_, flight)| flight.overdue_at)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.flights.is_empty()
-    }
-
-    pub(super) fn has_orphans(&self) -> bool {
-        !self.orphans.is_empty()
+    /// The clock has gone back: nobody is to wait longer than until `overdue_at`.
+    pub(super) fn clock_went_back(&mut self, now: Time, overdue_at: Time) {
+        for flight in self.flights.values_mut() {
+            flight.sent_at = now;
+            flight.overdue_at = overdue_at;
+        }
     }
 }

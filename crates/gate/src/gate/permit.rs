@@ -15,6 +15,8 @@ pub(super) struct Forwarding {
     pub(super) remove: Vec<String>,
     /// Header lines to set.
     pub(super) set: Vec<(&'static str, String)>,
+    /// The name of the local token, for the upstream.
+    pub(super) client: Option<Rc<str>>,
     pub(super) is_internal: bool,
 }
 
@@ -25,7 +27,7 @@ pub(super) enum Ground {
     Public,
     /// Its upstream asks by itself, and what it will ask about has the right form.
     UpstreamAsks,
-    /// The auth endpoint said yes to its token.
+    /// The auth endpoint said yes to its token, or the token's hash is listed.
     Token(Yes),
 }
 
@@ -77,8 +79,10 @@ impl Permit {
 
     /// The header lines to set, whatever there was of that name.
     pub fn set(&self) -> impl Iterator<Item = (&str, &str)> {
-        let lines = self.forwarding().into_iter().flat_map(|forwarding| &forwarding.set);
-        lines.map(|(name, value)| (*name, value.as_str()))
+        self.forwarding().into_iter().flat_map(|forwarding| {
+            let lines = forwarding.set.iter().map(|(name, value)| (*name, value.as_str()));
+            lines.chain(forwarding.client.as_deref().map(|name| ("x-keptn-client", name)))
+        })
     }
 
     /// Whether it is for an operation that is marked as internal.

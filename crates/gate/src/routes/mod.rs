@@ -194,6 +194,8 @@ pub enum Lookup {
     },
     /// No route.
     Nothing,
+    /// None is looked for: it is a browser's question before the request itself, which the gateway answers.
+    Preflight,
 }
 
 #[cfg(test)]
