@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use gate::denial::Denial;
 use gate::tally::{Counter, Report};
 use hashbrown::HashMap;
 
@@ -34,10 +35,13 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    /// Defines what is not defined when it is first needed: Envoy shows it as 0 before it happens.
+    /// Defines all of them: Envoy shows as 0 what has not happened yet, and nothing has to be defined later.
     pub(crate) fn define(&self) {
         for counter in Counter::ALL {
             self.write(Metric::Counter(counter.name()), |_| Ok(()));
+        }
+        for denial in Denial::ALL {
+            self.write(Metric::Refused(denial.reason()), |_| Ok(()));
         }
         self.write(Metric::CheckDuration, |_| Ok(()));
     }

@@ -48,7 +48,10 @@ impl Filter {
             timer: Cell::default(),
             outbox: RefCell::default(),
         };
-        filter.set_timer();
+        match host::now() {
+            Ok(now) => filter.set_timer(now),
+            Err(Failed) => log::error!("the host has no time"),
+        }
         filter
     }
 
@@ -71,7 +74,7 @@ impl Filter {
             }
             Verdict::Wait => Action::Pause,
         };
-        self.set_timer();
+        self.set_timer(now);
         action
     }
 
@@ -107,7 +110,7 @@ impl Filter {
         let Ok(now) = host::now() else { return log::error!("the host has no time") };
         let woken = host::with_answer(headers, |answer| self.gate.borrow_mut().on_answer(check, answer, now));
         self.wake(woken);
-        self.set_timer();
+        self.set_timer(now);
     }
 
     /// The root's timer.
@@ -149,8 +152,8 @@ impl Filter {
     }
 
     /// Sets the root's timer to what the gate wants. Without it an overdue request would wait for ever.
-    fn set_timer(&self) {
-        self.timer.set(self.timer.get().wanted(self.gate.borrow().next_tick()));
+    fn set_timer(&self, now: Time) {
+        self.timer.set(self.timer.get().wanted(self.gate.borrow().next_tick(), now));
     }
 
     fn wake(&self, woken: Woken) {

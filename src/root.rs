@@ -28,6 +28,9 @@ impl Root {
     fn configure(&mut self, size: usize) -> Result<(), String> {
         let json = host::configuration(size).map_err(|_| "the host has no configuration".to_owned())?;
         let config = Config::from_json(&json).map_err(|problems| problems.to_string())?;
+        for warning in config.warnings() {
+            log::warn!("{warning}");
+        }
         let seed = host::random().map_err(|_| "the host has no randomness".to_owned())?;
         self.filter = Some(Rc::new(Filter::new(self.id, Gate::new(config, seed))));
         Ok(())

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use gate::time::Time;
 
-use crate::host::{self, Failed};
+use crate::host;
 
 /// The host's timer takes whole milliseconds, and 0 switches it off.
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -22,17 +22,13 @@ impl Timer {
     /// The gate wants a tick at `at`, or none. Only a timer that would be late is touched: one that fires early, or
     /// for nothing, does no harm.
     #[must_use]
-    pub(crate) fn wanted(self, at: Option<Time>) -> Self {
-        let Some(at) = at.filter(|at| self.fires_at.is_none_or(|fires_at| *at < fires_at)) else {
-            return self;
-        };
-        match host::now() {
+    pub(crate) fn wanted(self, at: Option<Time>, now: Time) -> Self {
+        match at {
             // The period may be the same, but it is to begin now.
-            Ok(now) => Self { period: None, ..self }.set(Some(at), now),
-            Err(Failed) => {
-                log::error!("the host has no time");
-                self
+            Some(at) if self.fires_at.is_none_or(|fires_at| at < fires_at) => {
+                Self { period: None, ..self }.set(Some(at), now)
             }
+            _ => self,
         }
     }
 

@@ -105,6 +105,47 @@ const fn row(status: u16, reason: &'static str, message: &'static str) -> Row {
 }
 
 impl Denial {
+    /// One of each reason, so that all can be shown before they happen.
+    pub const ALL: &[Self] = &[
+        Self::BadMethod,
+        Self::BadLength,
+        Self::BadPath(PathProblem::NotAPath),
+        Self::BadPath(PathProblem::TooLong),
+        Self::BadPath(PathProblem::DotSegment),
+        Self::BadPath(PathProblem::Backslash),
+        Self::BadPath(PathProblem::Semicolon),
+        Self::BadPath(PathProblem::Fragment),
+        Self::BadPath(PathProblem::ControlCharacter),
+        Self::BadPath(PathProblem::BadEscape),
+        Self::BadPath(PathProblem::EncodedSlash),
+        Self::BadPath(PathProblem::GitFolder),
+        Self::BadPath(PathProblem::Colon),
+        Self::UpgradeRefused,
+        Self::NoChannelId,
+        Self::NoToken,
+        Self::ManyTokens,
+        Self::MalformedToken,
+        Self::WrongToken,
+        Self::BadChannelToken,
+        Self::Forbidden,
+        Self::InternalOperation,
+        Self::UnknownPath,
+        Self::MethodNotAllowed { allow: Methods::ANY },
+        Self::BodyTooLarge,
+        Self::OriginNotAllowed,
+        Self::Throttled { retry_after: 7 },
+        Self::Busy { retry_after: 7 },
+        Self::AuthTimeout,
+        Self::FailingFast { retry_after: 7 },
+        Self::CanaryFailed,
+        Self::AuthUnavailable,
+        Self::ContractBroken,
+        Self::TooManyFlights,
+        Self::TooManyWaiters,
+        Self::DeadlinePassed,
+        Self::GatewayError,
+    ];
+
     /// The table. Messages that api-service has for the same thing are api-service's.
     const fn row(self) -> Row {
         match self {
@@ -244,48 +285,18 @@ impl Response {
 mod tests {
     use super::*;
 
-    const ALL: [Denial; 27] = [
-        Denial::BadMethod,
-        Denial::BadLength,
-        Denial::BadPath(PathProblem::DotSegment),
-        Denial::UpgradeRefused,
-        Denial::NoChannelId,
-        Denial::NoToken,
-        Denial::ManyTokens,
-        Denial::MalformedToken,
-        Denial::WrongToken,
-        Denial::BadChannelToken,
-        Denial::Forbidden,
-        Denial::InternalOperation,
-        Denial::UnknownPath,
-        Denial::MethodNotAllowed { allow: Methods::of(&[Method::Get, Method::Head]) },
-        Denial::BodyTooLarge,
-        Denial::OriginNotAllowed,
-        Denial::Throttled { retry_after: 7 },
-        Denial::Busy { retry_after: 7 },
-        Denial::AuthTimeout,
-        Denial::FailingFast { retry_after: 7 },
-        Denial::CanaryFailed,
-        Denial::AuthUnavailable,
-        Denial::ContractBroken,
-        Denial::TooManyFlights,
-        Denial::TooManyWaiters,
-        Denial::DeadlinePassed,
-        Denial::GatewayError,
-    ];
-
     #[test]
     fn every_reason_is_a_word_of_its_own() {
-        let mut reasons: Vec<_> = ALL.iter().map(|denial| denial.reason()).collect();
+        let mut reasons: Vec<_> = Denial::ALL.iter().map(|denial| denial.reason()).collect();
         assert!(reasons.iter().all(|word| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')));
         reasons.sort_unstable();
         reasons.dedup();
-        assert_eq!(reasons.len(), ALL.len());
+        assert_eq!(reasons.len(), Denial::ALL.len());
     }
 
     #[test]
     fn bodies_are_api_services_json() {
-        for denial in ALL {
+        for denial in Denial::ALL.iter().copied() {
             let response = denial.response();
             let body: serde_json::Value = serde_json::from_str(&response.body).unwrap();
             assert_eq!(body["code"], response.status);
@@ -299,7 +310,7 @@ mod tests {
             let headers = denial.response().headers;
             headers.into_iter().find(|(header, _)| *header == name).map(|(_, value)| value)
         };
-        for denial in ALL {
+        for denial in Denial::ALL.iter().copied() {
             let status = denial.status();
             assert_eq!(has(denial, "www-authenticate").is_some(), status == 401, "{denial:?}");
             assert_eq!(has(denial, "allow").is_some(), status == 405, "{denial:?}");
