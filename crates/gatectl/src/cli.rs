@@ -21,14 +21,14 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
 }
 
-/// Says everything that is wrong with configurations, and where.
+/// Says everything that is wrong with configurations, or will surprise, and where.
 ///
 /// A FILE is the plugin's configuration as JSON or YAML, or an Envoy bootstrap with the http filter
 /// `keptn-gateway` in it, such as envoy.yaml. Other shapes are not looked into yet.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Exit codes:
-  0  all files are good
+  0  all files are good; there may be warnings, on standard output
   1  problems were found; they are on standard output
   2  a file cannot be read, or is neither JSON nor YAML; why is on standard error")]
 pub(crate) struct ValidateArgs {

@@ -1,16 +1,18 @@
 //! `gatectl explain`.
 
 use core::fmt::Write as _;
+use core::net::IpAddr;
 use core::time::Duration;
+use std::time::SystemTime;
 
 use gate::authn::{self, CheckId, StreamId};
 use gate::config::Config;
 use gate::denial::Denial;
-use gate::gate::{Gate, Permit, Reply, Verdict};
+use gate::gate::{Gate, Permit, Reply, ReplyKind, Verdict};
 use gate::path::CanonicalPath;
-use gate::request::{Field, Method, Methods, Request};
+use gate::request::{Environment, Field, Method, Methods, Request};
 use gate::routes::{Access, Lookup, Protocol};
-use gate::time::Time;
+use gate::time::{Time, Wall};
 use gate::token::Token;
 use serde_json::Value;
 
@@ -23,6 +25,19 @@ use crate::source::{Source, visible};
 /// There is one request.
 const STREAM: StreamId = StreamId(1);
 const CHECK: CheckId = CheckId(1);
+
+/// The client has no address, and the validity of local tokens is judged as of now.
+struct Now;
+
+impl Environment for Now {
+    fn client(&self) -> Option<IpAddr> {
+        None
+    }
+
+    fn wall(&self) -> Option<Wall> {
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok().map(Wall::since_epoch)
+    }
+}
 
 pub(crate) fn run(args: &ExplainArgs) -> Outcome {
     let mut outcome = Outcome::default();
@@ -45,8 +60,8 @@ fn configuration(args: &ExplainArgs) -> Result<Config, String> {
     let Some(path) = &args.config else {
         return Config::from_value(&Value::Null).map_err(|problems| problems.to_string());
     };
-    let source = Source::read(path)?;
-    let mut judged = input::judge(&source)?;
+    let mut source = Source::read(path)?;
+    let mut judged = input::judge(&mut source)?;
     let notes: Vec<_> =
         judged.iter().flat_map(|judged| &judged.notes).map(|note| source.show(note)).collect();
     if !notes.is_empty() {
@@ -86,17 +101,17 @@ impl core::fmt::Display for Lines {
 fn explain(head: &Head, config: Config, answer: Answer) -> (Lines, Exit) {
     let mut lines = Lines::default();
     let mut gate = Gate::new(config, 0);
-    let client = || None;
-    let request = Request::read(head.pairs(), true, &client);
-    let first = gate.on_request(STREAM, &request, Time::since_start(Duration::ZERO));
+    let request = Request::read(head.pairs(), true, &Now);
+    let now = Time::since_start(Duration::ZERO);
+    let first = gate.on_request(STREAM, &request, now);
     let (verdict, was_asked) = match first {
         Verdict::Ask(check) => {
             let woken = match answer {
-                Answer::Refused => gate.on_sent(check.flight, None),
+                Answer::Refused => gate.on_sent(check.flight, None, now),
                 Answer::Status(status) => {
                     // Nobody waited before.
-                    drop(gate.on_sent(check.flight, Some(CHECK)));
-                    gate.on_answer(CHECK, authn::Answer { status: Some(status), retry_after: None })
+                    drop(gate.on_sent(check.flight, Some(CHECK), now));
+                    gate.on_answer(CHECK, &authn::Answer::of(status), now)
                 }
             };
             (woken.into_iter().find(|(stream, _)| *stream == STREAM).map(|(_, verdict)| verdict), true)
@@ -106,18 +121,24 @@ fn explain(head: &Head, config: Config, answer: Answer) -> (Lines, Exit) {
 
     tell_request(head, &request, &mut lines);
     let is_foreign = matches!(&verdict, Some(Verdict::Forward(permit)) if permit.upstream().is_none());
-    if !is_foreign {
-        tell_route(&gate, head, &request, &mut lines);
+    let access = if is_foreign { None } else { tell_route(&gate, head, &request, &mut lines) };
+    let has_passed = match &verdict {
+        Some(Verdict::Reply(reply)) => reply.kind() == ReplyKind::TokenGood,
+        verdict => matches!(verdict, Some(Verdict::Forward(_))),
+    };
+    if access == Some(Access::Token) && has_passed && !was_asked {
+        lines.add("answer", "not needed: the token's hash is one of \"tokens\"");
     }
     if was_asked {
         lines.add("answer", format!("{answer} (supposed; --answer supposes another)"));
     }
-    let exit = match &verdict {
-        Some(Verdict::Forward(permit)) => tell_permit(permit, head, &request, &mut lines),
-        Some(Verdict::Reply(reply)) => tell_reply(*reply, &mut lines),
+    let exit = match verdict {
+        Some(Verdict::Forward(permit)) => tell_permit(&permit, head, &request, &mut lines),
+        Some(Verdict::Reply(reply)) => tell_reply(reply, &mut lines),
         // One request waits for nobody else's check, and every answer wakes who waits for it.
         Some(Verdict::Ask(_) | Verdict::Wait) | None => {
-            tell_reply(Reply::Denied(Denial::GatewayError), &mut lines)
+            lines.add("verdict", "none, which is a mistake of gatectl's");
+            Exit::Bad
         }
     };
     (lines, exit)
@@ -138,8 +159,8 @@ fn tell_request(head: &Head, request: &Request<'_>, lines: &mut Lines) {
     );
 }
 
-/// What the gate finds before it asks anybody.
-fn tell_route(gate: &Gate, head: &Head, request: &Request<'_>, lines: &mut Lines) {
+/// What the gate finds before it asks anybody: who would be asked.
+fn tell_route(gate: &Gate, head: &Head, request: &Request<'_>, lines: &mut Lines) -> Option<Access> {
     let raw = head.get(":path").unwrap_or_default();
     let as_sent = || String::from_utf8_lossy(raw).into_owned();
     match CanonicalPath::read(Field::Once(raw)) {
@@ -151,7 +172,11 @@ fn tell_route(gate: &Gate, head: &Head, request: &Request<'_>, lines: &mut Lines
         Err(_) => lines.add("path", "not a path (refused)"),
     }
     let access = match gate.look_up(request) {
-        Err(_) => return,
+        Err(_) => return None,
+        Ok((_, Lookup::Preflight)) => {
+            lines.add("route", "none is looked for: a browser asks about \"cors\" before the request itself");
+            return None;
+        }
         Ok((_, Lookup::Route(found))) => {
             let websocket = match found.route.protocol {
                 Protocol::WebSocket => ", for WebSockets",
@@ -185,6 +210,7 @@ fn tell_route(gate: &Gate, head: &Head, request: &Request<'_>, lines: &mut Lines
             lines.add("token", form(&tokens(head)));
         }
     }
+    Some(access)
 }
 
 fn names(methods: Methods) -> String {
@@ -236,19 +262,28 @@ fn tell_permit(permit: &Permit, head: &Head, request: &Request<'_>, lines: &mut 
     if !has_removed {
         lines.add("removed", "no header");
     }
+    // The key of a WebSocket's handshake is new each time.
+    for (name, value) in permit.set().filter(|(name, _)| *name == "x-keptn-client") {
+        lines.add("set", format!("{name}: {value}"));
+    }
     Exit::Good
 }
 
 fn tell_reply(reply: Reply, lines: &mut Lines) -> Exit {
+    let kind = reply.kind();
     let response = reply.response();
-    let exit = match reply {
-        Reply::Denied(denial) => {
+    let exit = match kind {
+        ReplyKind::Denied(denial) => {
             lines.add("verdict", "refused");
             lines.add("reason", denial.reason());
             Exit::Bad
         }
-        Reply::TokenGood => {
+        ReplyKind::TokenGood => {
             lines.add("verdict", "answered here: the token is good");
+            Exit::Good
+        }
+        ReplyKind::Preflight => {
+            lines.add("verdict", "answered here: the browser may send its request");
             Exit::Good
         }
     };

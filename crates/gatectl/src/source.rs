@@ -22,6 +22,8 @@ const SHOWN_BEFORE: usize = 40;
 pub(crate) struct Source {
     name: String,
     text: String,
+    /// The text as it may be shown, byte for byte as long as itself.
+    shown: Option<String>,
     line_starts: Vec<usize>,
     /// Then columns are bytes, and need not be counted.
     is_ascii: bool,
@@ -30,6 +32,8 @@ pub(crate) struct Source {
 /// Something to say about a part of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Note {
+    /// It is no reason to refuse the source.
+    pub(crate) is_warning: bool,
     /// The offending bytes; the caret stands under those of the first line.
     pub(crate) span: Range<usize>,
     /// What is wrong, with the place in the configuration.
@@ -60,6 +64,7 @@ impl Source {
                 let at = error.utf8_error().valid_up_to();
                 let source = Self::new(name, String::from_utf8_lossy(error.as_bytes()).into_owned());
                 let note = Note {
+                    is_warning: false,
                     // What comes before is not changed by the lossy reading.
                     span: at..at.saturating_add('\u{fffd}'.len_utf8()),
                     message: "this is not UTF-8".to_owned(),
@@ -75,7 +80,29 @@ impl Source {
         let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at);
         let line_starts = [0].into_iter().chain(ends.map(|at| at.saturating_add(1))).collect();
         let is_ascii = text.is_ascii();
-        Self { name, text, line_starts, is_ascii }
+        Self { name, text, shown: None, line_starts, is_ascii }
+    }
+
+    /// Stars take the place of these bytes wherever the source is shown from now on.
+    pub(crate) fn hide(&mut self, spans: &[Range<usize>]) {
+        if spans.is_empty() {
+            return;
+        }
+        let shown = self.shown.take().unwrap_or_else(|| self.text.clone());
+        let mut spans = spans.to_vec();
+        spans.sort_by_key(|span| span.start);
+        let mut hidden = String::with_capacity(shown.len());
+        let mut spans = spans.into_iter().peekable();
+        for (at, character) in shown.char_indices() {
+            while spans.next_if(|span| span.end <= at).is_some() {}
+            let is_hidden = spans.peek().is_some_and(|span| span.contains(&at));
+            if is_hidden && !character.is_whitespace() && !matches!(character, '"' | '\'' | '\\') {
+                hidden.extend(core::iter::repeat_n('*', character.len_utf8()));
+            } else {
+                hidden.push(character);
+            }
+        }
+        self.shown = Some(hidden);
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -100,19 +127,19 @@ impl Source {
         (line, start..start.saturating_add(text.trim_end_matches(['\n', '\r']).len()))
     }
 
-    /// The first line of `span`, and `span` in it.
+    /// The first line of `span` as it is shown, and `span` in it.
     pub(crate) fn in_line(&self, span: &Range<usize>) -> (&str, Range<usize>) {
         let (_, line) = self.line_of(span.start);
-        let text = self.text.get(line.clone()).unwrap_or_default();
+        let text = self.shown.as_ref().unwrap_or(&self.text).get(line.clone()).unwrap_or_default();
         let within = |at: usize| floor(text, at.saturating_sub(line.start));
         (text, within(span.start)..within(span.end.max(span.start)))
     }
 
     /// `note` with its position, its line, a caret and its help, as whole lines.
     pub(crate) fn show(&self, note: &Note) -> String {
-        let (number, _) = self.line_of(note.span.start);
+        let (number, line) = self.line_of(note.span.start);
         let (text, span) = self.in_line(&note.span);
-        let before = text.get(..span.start).unwrap_or_default();
+        let before = self.text.get(line.start..line.start.saturating_add(span.start)).unwrap_or_default();
         let before = if self.is_ascii { before.len() } else { before.chars().count() };
         let column = before.saturating_add(1);
         let (shown, before, marked) = excerpt(text, span);
@@ -120,7 +147,8 @@ impl Source {
         let gutter = " ".repeat(number.to_string().len());
         let mut out = String::new();
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "{}:{number}:{column}: {}", self.name, visible(&note.message));
+        let kind = if note.is_warning { "warning: " } else { "" };
+        let _ = writeln!(out, "{}:{number}:{column}: {kind}{}", self.name, visible(&note.message));
         let _ = writeln!(out, "{gutter} |");
         let _ = writeln!(out, "{}", format!("{number} | {shown}").trim_end());
         let _ = writeln!(out, "{gutter} | {}{}", " ".repeat(before), "^".repeat(marked));

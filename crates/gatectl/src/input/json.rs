@@ -22,6 +22,7 @@ pub(crate) fn read(source: &Source) -> Result<Node, Note> {
             let full = error.to_string();
             let why = full.rsplit_once(" at line ").map_or(full.as_str(), |(why, _)| why);
             Err(Note {
+                is_warning: false,
                 span: start..start.saturating_add(1),
                 message: format!("this is not JSON: {why}"),
                 help: None,

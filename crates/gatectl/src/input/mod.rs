@@ -3,6 +3,7 @@
 mod json;
 mod node;
 mod origins;
+mod secrets;
 mod yaml;
 
 use core::ops::Range;
@@ -34,21 +35,46 @@ const BOOTSTRAP: [&str; 8] = [
 ];
 
 /// One configuration of the gateway, found in a source, and judged.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Judged {
     /// The configuration, if nothing is wrong with it.
     pub(crate) config: Option<Config>,
     /// What is wrong with it.
     pub(crate) notes: Vec<Note>,
+    /// What is valid in it, but may surprise.
+    pub(crate) warnings: Vec<Note>,
+    /// The bytes of the source that are not to be shown.
+    secrets: Vec<Range<usize>>,
 }
 
-/// Judges the configurations in a source: at least one.
+/// Judges the configurations in a source: at least one. From then on the source shows no secrets.
 ///
 /// # Errors
 ///
 /// Whole lines that say why there is nothing to judge.
-pub(crate) fn judge(source: &Source) -> Result<Vec<Judged>, String> {
-    let documents = read(source).map_err(|note| source.show(&note))?;
+pub(crate) fn judge(source: &mut Source) -> Result<Vec<Judged>, String> {
+    match judge_all(source) {
+        Ok(judged) => {
+            let secrets = judged.iter().flat_map(|judged| judged.secrets.iter().cloned());
+            source.hide(&secrets.collect::<Vec<_>>());
+            Ok(judged)
+        }
+        Err(Unjudged::At(note)) => {
+            source.hide(&secrets::unread(source.text()));
+            Err(source.show(&note))
+        }
+        Err(Unjudged::Whole(why)) => Err(why),
+    }
+}
+
+/// Why there is nothing to judge.
+enum Unjudged {
+    At(Note),
+    Whole(String),
+}
+
+fn judge_all(source: &Source) -> Result<Vec<Judged>, Unjudged> {
+    let documents = read(source).map_err(Unjudged::At)?;
     let top = match documents.as_slice() {
         [] => {
             let data = Data::Scalar { value: Value::Null, style: node::Style::Plain };
@@ -58,27 +84,28 @@ pub(crate) fn judge(source: &Source) -> Result<Vec<Judged>, String> {
         [_, second, ..] => {
             let message = "there is more than one YAML document in this file".to_owned();
             let help = Some("give each a file of its own".to_owned());
-            return Err(source.show(&Note { span: second.span.clone(), message, help, quote: None }));
+            let span = second.span.clone();
+            return Err(Unjudged::At(Note { is_warning: false, span, message, help, quote: None }));
         }
     };
     if BOOTSTRAP.iter().any(|key| top.get(key).is_some()) {
         let mut found = Vec::new();
         find(top, None, &mut found);
         if found.is_empty() {
-            return Err(format!(
+            return Err(Unjudged::Whole(format!(
                 "{}: this Envoy configuration has no http filter {NAME}\n  help: its type is the one that ends \
                  in {WASM_FILTER}, and it or its config is named {NAME}",
                 source.name()
-            ));
+            )));
         }
         return Ok(found.into_iter().map(|filter| judge_filter(filter, source)).collect());
     }
     if top.get("apiVersion").is_some() && top.get("kind").is_some() {
-        return Err(format!(
+        return Err(Unjudged::Whole(format!(
             "{}: this is a Kubernetes object, which is not looked into\n  help: give the plugin's configuration \
              in a file of its own",
             source.name()
-        ));
+        )));
     }
     Ok(vec![judge_node(top, source)])
 }
@@ -123,49 +150,65 @@ fn find<'a>(node: &'a Node, name: Option<&str>, found: &mut Vec<&'a Node>) {
 /// Judges what Envoy would hand over from this configuration of its wasm filter.
 fn judge_filter(filter: &Node, source: &Source) -> Judged {
     let Some(any) = filter.get("config").and_then(|config| config.get("configuration")) else {
-        return Judged { config: Config::from_value(&Value::Null).ok(), notes: Vec::new() };
+        return defaults();
     };
     let kind = any.get("@type");
     let value = any.get("value");
     let help =
         "write \"@type\": type.googleapis.com/google.protobuf.StringValue, and as its value text in JSON";
     let wrong = |span: &Range<usize>, message: &str| Note {
+        is_warning: false,
         span: span.clone(),
         message: message.to_owned(),
         help: Some(help.to_owned()),
         quote: None,
     };
     match (kind.and_then(|kind| kind.as_str()).and_then(|kind| kind.rsplit('/').next()), value) {
-        (Some("google.protobuf.StringValue"), None) => {
-            Judged { config: Config::from_value(&Value::Null).ok(), notes: Vec::new() }
-        }
+        (Some("google.protobuf.StringValue"), None) => defaults(),
         (Some("google.protobuf.StringValue"), Some(value)) => match value.as_str() {
             Some(text) => judge_text(text, value, source),
-            None => Judged { config: None, notes: vec![wrong(&value.span, "this is not text")] },
+            None => Judged { notes: vec![wrong(&value.span, "this is not text")], ..Judged::default() },
         },
         (Some("google.protobuf.Struct"), value) => {
-            let mut judged =
-                value.map_or(Judged { config: None, notes: Vec::new() }, |value| judge_node(value, source));
+            let mut judged = value.map_or_else(Judged::default, |value| judge_node(value, source));
             let span = kind.map_or(any.span.clone(), |kind| kind.span.clone());
             // Seen with Envoy 1.36 and 1.40.
             let message = "Envoy hands a Struct over as protobuf, which the filter does not read";
             judged.notes.push(wrong(&span, message));
-            in_order(judged.notes)
+            Judged { config: None, notes: in_order(judged.notes), ..judged }
         }
         _ => {
             let span = kind.map_or(any.span.clone(), |kind| kind.span.clone());
-            Judged {
-                config: None,
-                notes: vec![wrong(&span, "the filter reads no configuration of this type")],
-            }
+            let notes = vec![wrong(&span, "the filter reads no configuration of this type")];
+            Judged { notes, ..Judged::default() }
         }
     }
 }
 
+fn defaults() -> Judged {
+    Judged { config: Config::from_value(&Value::Null).ok(), ..Judged::default() }
+}
+
 /// Judges JSON that is a string of another document, as the filter does.
 fn judge_text(text: &str, node: &Node, source: &Source) -> Judged {
+    if text.trim_ascii().is_empty() {
+        return defaults();
+    }
     let origins = Origins::of(node, source.text());
-    let inner = Source::new(source.name().to_owned(), text.to_owned());
+    let mut inner = Source::new(source.name().to_owned(), text.to_owned());
+    let (judged, secrets) = match json::read(&inner) {
+        Ok(top) => {
+            let mut judged = judge_node(&top, &inner);
+            let secrets = core::mem::take(&mut judged.secrets);
+            (judged, secrets)
+        }
+        Err(note) => {
+            let help = Some("Envoy hands this text over as it is: write a JSON object".to_owned());
+            let notes = vec![Note { help, ..note }];
+            (Judged { notes, ..Judged::default() }, secrets::unread(text))
+        }
+    };
+    inner.hide(&secrets);
     let outer = |note: Note| match origins.as_ref().and_then(|origins| origins.map(&note.span)) {
         Some(span) => Note { span, ..note },
         // Its own line, at least.
@@ -175,18 +218,13 @@ fn judge_text(text: &str, node: &Node, source: &Source) -> Judged {
             Note { span: node.span.clone(), quote, ..note }
         }
     };
-    if text.trim_ascii().is_empty() {
-        return Judged { config: Config::from_json(text.as_bytes()).ok(), notes: Vec::new() };
-    }
-    match json::read(&inner) {
-        Ok(top) => {
-            let judged = judge_node(&top, &inner);
-            Judged { config: judged.config, notes: judged.notes.into_iter().map(outer).collect() }
-        }
-        Err(note) => {
-            let help = Some("Envoy hands this text over as it is: write a JSON object".to_owned());
-            Judged { config: None, notes: vec![outer(Note { help, ..note })] }
-        }
+    let origin = |span: &Range<usize>| origins.as_ref()?.map(span);
+    let secrets = secrets.iter().map(|span| origin(span).unwrap_or(node.span.clone())).collect();
+    Judged {
+        notes: judged.notes.into_iter().map(outer).collect(),
+        warnings: judged.warnings.into_iter().map(outer).collect(),
+        config: judged.config,
+        secrets,
     }
 }
 
@@ -196,14 +234,17 @@ fn judge_node(top: &Node, source: &Source) -> Judged {
     let config = Config::from_value(&top.to_value());
     let problems = config.as_ref().err().into_iter().flat_map(Problems::iter);
     notes.extend(problems.map(|problem| note_of(problem, top, source)));
-    Judged { config: config.ok(), ..in_order(notes) }
+    let warnings = config.iter().flat_map(Config::warnings);
+    let warnings = warnings.map(|problem| Note { is_warning: true, ..note_of(problem, top, source) });
+    let warnings = in_order(warnings.collect());
+    Judged { config: config.ok(), notes: in_order(notes), warnings, secrets: secrets::of(top) }
 }
 
 /// In the order of the file; the core's is the places'.
-fn in_order(mut notes: Vec<Note>) -> Judged {
+fn in_order(mut notes: Vec<Note>) -> Vec<Note> {
     notes.sort_by_key(|note| note.span.start);
     notes.dedup();
-    Judged { config: None, notes }
+    notes
 }
 
 /// The core never sees these: of two values it gets the last.
@@ -218,6 +259,7 @@ fn repeated_keys(node: &Node, place: &str, notes: &mut Vec<Note>) {
         Data::Object(object) => {
             let below = |key: &str| if place.is_empty() { key.to_owned() } else { format!("{place}.{key}") };
             notes.extend(object.repeated.iter().map(|(key, span)| Note {
+                is_warning: false,
                 span: span.clone(),
                 message: format!("{}: this key stands here twice", below(key)),
                 help: Some("keep one of them".to_owned()),
@@ -243,6 +285,7 @@ fn note_of(problem: &Problem, top: &Node, source: &Source) -> Note {
         (None, _) => (target.node.opening(), None),
     };
     Note {
+        is_warning: false,
         span,
         message: format!("{}: {}", problem.place, problem.message),
         help: Some(problem.remedy.clone()),

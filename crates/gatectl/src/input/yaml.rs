@@ -38,7 +38,7 @@ pub(crate) fn read(source: &Source) -> Result<Vec<Rc<Node>>, Note> {
 const TOO_MANY: &str = "with this, the aliases stand for too many values";
 
 fn note(span: Range<usize>, message: &str) -> Note {
-    Note { span, message: message.to_owned(), help: None, quote: None }
+    Note { is_warning: false, span, message: message.to_owned(), help: None, quote: None }
 }
 
 /// A node with what it costs to write it out.

@@ -30,15 +30,18 @@ fn core(
         .chain(headers.iter().copied());
     let client = || None;
     let request = Request::read(pairs.map(|(name, value)| (name, value.as_bytes())), true, &client);
-    let mut verdict = gate.on_request(StreamId(7), &request, Time::since_start(Duration::ZERO));
+    let now = Time::since_start(Duration::ZERO);
+    let mut verdict = gate.on_request(StreamId(7), &request, now);
     if let Verdict::Ask(check) = verdict {
-        assert!(gate.on_sent(check.flight, Some(CheckId(3))).is_empty());
-        let answer = Answer { status: Some(status), retry_after: None };
-        verdict = gate.on_answer(CheckId(3), answer).pop().unwrap().1;
+        assert!(gate.on_sent(check.flight, Some(CheckId(3)), now).is_empty());
+        verdict = gate.on_answer(CheckId(3), &Answer::of(status), now).pop().unwrap().1;
     }
     match verdict {
         Verdict::Forward(permit) => Ok(permit.upstream().map_or("nobody", |name| name).to_owned()),
-        Verdict::Reply(reply) => Err((reply.response().status, reply.response().body)),
+        Verdict::Reply(reply) => {
+            let response = reply.response();
+            Err((response.status, response.body))
+        }
         Verdict::Ask(_) | Verdict::Wait => panic!("it was answered"),
     }
 }

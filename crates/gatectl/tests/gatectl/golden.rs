@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::run::{data, gatectl};
 
 /// Command lines of `explain`, by the names of their golden files. `hush` is always the token.
-const EXPLAIN: [(&str, &[&str]); 22] = [
+const EXPLAIN: [(&str, &[&str]); 27] = [
     ("forwarded", &["POST", "/v1/event", "-H", "x-token: hush"]),
     (
         "canonical",
@@ -45,6 +45,35 @@ const EXPLAIN: [(&str, &[&str]); 22] = [
     ),
     ("websocket", &["/", "-H", "upgrade: websocket", "-H", "token: hush.hush.hush"]),
     ("websocket-without", &["/", "-H", "upgrade: websocket", "-H", "token: hush"]),
+    ("local", &["/configuration-service/v1/project", "-H", "x-token: hush", "--config", "local.yaml"]),
+    ("local-auth", &["POST", "/v1/auth", "-H", "x-token: hush", "--config", "local.yaml"]),
+    ("local-over", &["/v1/event", "-H", "x-token: over", "--answer", "no", "--config", "local.yaml"]),
+    (
+        "preflight",
+        &[
+            "OPTIONS",
+            "/v1/event",
+            "-H",
+            "origin: https://bridge.example.org",
+            "-H",
+            "access-control-request-method: POST",
+            "--config",
+            "local.yaml",
+        ],
+    ),
+    (
+        "preflight-refused",
+        &[
+            "OPTIONS",
+            "/v1/event",
+            "-H",
+            "origin: https://evil.example",
+            "-H",
+            "access-control-request-method: POST",
+            "--config",
+            "local.yaml",
+        ],
+    ),
     ("foreign", &["/", "-H", "x-token: hush", "--config", "good.yaml"]),
 ];
 

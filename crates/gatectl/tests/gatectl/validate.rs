@@ -35,9 +35,15 @@ fn yaml_and_json_have_the_same_problems() {
 /// A caret that points beside its word would be worse than none.
 #[test]
 fn every_position_is_the_carets() {
-    for file in
-        ["problems.yaml", "problems.json", "bootstrap-literal.yaml", "bootstrap-quoted.yaml", "strings.yaml"]
-    {
+    for file in [
+        "problems.yaml",
+        "problems.json",
+        "bootstrap-literal.yaml",
+        "bootstrap-quoted.yaml",
+        "strings.yaml",
+        "tokens.yaml",
+        "warnings.yaml",
+    ] {
         let text = fs::read_to_string(data().join(file)).unwrap();
         let stdout = gatectl(["validate", file]).stdout;
         let lines: Vec<_> = stdout.lines().collect();
@@ -55,6 +61,42 @@ fn every_position_is_the_carets() {
         }
         assert!(seen > 0 && seen == problems(&stdout).len(), "{file}: {seen}");
     }
+}
+
+/// Where a hash belongs people paste the token.
+#[test]
+fn a_token_in_the_place_of_its_hash_is_never_shown() {
+    for (file, problems) in [
+        ("tokens.yaml", 18),
+        ("tokens-twice.yaml", 2),
+        ("bootstrap-tokens.yaml", 11),
+        ("broken-tokens.json", 1),
+        ("broken-tokens.yaml", 1),
+    ] {
+        // What the files say in their comments is not shown either.
+        let text = fs::read_to_string(data().join(file)).unwrap();
+        assert!(text.contains("hush"), "{file}");
+        for run in [gatectl(["validate", file]), gatectl(["explain", "/", "--config", file])] {
+            let shown = format!("{}{}", run.stdout, run.stderr);
+            assert!(!shown.contains("hush") && !shown.contains("2718281"), "{run}");
+            let places = shown.lines().filter(|line| line.starts_with(&format!("{file}:")));
+            let places =
+                places.filter(|line| line.split(':').nth(1).is_some_and(|part| part.parse::<u32>().is_ok()));
+            assert_eq!(places.count(), problems, "{run}");
+        }
+    }
+}
+
+#[test]
+fn warnings_are_no_problems() {
+    let run = gatectl(["validate", "warnings.yaml"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run}");
+    assert!(run.stdout.ends_with("\nwarnings.yaml: good, 4 warnings\n"), "{run}");
+    let run = gatectl(["validate", "bootstrap-warnings.yaml"]);
+    assert_eq!(run.code, 1);
+    assert!(run.stdout.ends_with("\nbootstrap-warnings.yaml: 1 problem, 1 warning\n"), "{run}");
+    let run = gatectl(["explain", "/swagger.json", "--config", "warnings.yaml"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run}");
 }
 
 #[test]
