@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use super::answer::{Keep, Yes};
 use super::bounded::Bounded;
+use super::outage::Outage;
 use crate::denial::Denial;
 use crate::time::Time;
 use crate::token::{Fingerprint, Token};
@@ -41,8 +42,8 @@ struct Allowed {
     ends_at: Time,
     /// Until when it is honoured while no answer is to be had.
     stale_until: Time,
-    /// The last check of this token decided nothing, so a stale yes need not wait for another.
-    is_unanswered: bool,
+    /// When the last check of this token ended without deciding anything, if it did.
+    unanswered_at: Option<Time>,
     /// The log has been told that it is stale.
     is_told: bool,
     /// When it may be asked about in the background.
@@ -91,14 +92,16 @@ impl Cache {
         }
     }
 
-    /// What is known of `token`, which a request is using. `is_silent` says that the endpoint is known to give
-    /// no answer.
+    /// What is known of `token`, which a request is using.
+    ///
+    /// A stale yes serves at once, and not only after one more check, while it is plain that there is no answer:
+    /// failing fast is on, or there was none a moment ago, or none to anybody since there was none for this token.
     pub(super) fn look_up(
         &mut self,
         hash: Fingerprint,
         token: Token<'_>,
         now: Time,
-        is_silent: bool,
+        outage: &Outage,
     ) -> Known {
         let Some(entry) = self.allowed.use_mut(&hash) else { return self.look_up_no(hash, now) };
         let known = if now < entry.ends_at {
@@ -106,7 +109,9 @@ impl Cache {
         } else if now >= entry.stale_until {
             self.forget_yes(hash);
             return Known::Nothing;
-        } else if entry.is_unanswered || is_silent {
+        } else if outage.is_on()
+            || entry.unanswered_at.is_some_and(|at| now < entry.ask_at || !outage.has_answered_since(at))
+        {
             Known::Stale { yes: entry.yes, is_new: !core::mem::replace(&mut entry.is_told, true) }
         } else {
             return Known::Right;
@@ -173,7 +178,7 @@ impl Cache {
             yes,
             ends_at,
             stale_until: ends_at.after(self.settings.stale_if_error),
-            is_unanswered: false,
+            unanswered_at: None,
             is_told: false,
             ask_at: now.after(lifetime.saturating_mul(percent).checked_div(100).unwrap_or(lifetime)),
             in_use: None,
@@ -205,7 +210,7 @@ impl Cache {
     /// No answer was to be had, or none that decides.
     pub(super) fn heard_nothing(&mut self, hash: Fingerprint, now: Time) {
         if let Some(entry) = self.allowed.peek_mut(&hash) {
-            entry.is_unanswered = true;
+            entry.unanswered_at = Some(now);
         }
         self.ask_not_before(hash, now.after(ASKED_AGAIN_AFTER));
     }
@@ -256,11 +261,12 @@ impl Cache {
         }
     }
 
-    /// Whoever uses the entry from now on is asked for at `at`. The token that stood in it is returned.
+    /// Whoever uses the entry from now on is asked for at `at`, or when it would have been anyway. The token that
+    /// stood in it is returned.
     fn ask_not_before(&mut self, hash: Fingerprint, at: Time) -> Option<Rc<str>> {
         let entry = self.allowed.peek_mut(&hash)?;
         self.due.remove(&(entry.ask_at, hash));
-        entry.ask_at = at;
+        entry.ask_at = entry.ask_at.max(at);
         entry.in_use.take()
     }
 }

@@ -205,6 +205,8 @@ impl Flights {
         for flight in self.flights.values_mut() {
             flight.sent_at = now;
             flight.overdue_at = overdue_at;
+            // Buckets are forgotten too: a refund would fill one that was not charged.
+            flight.payer = None;
         }
     }
 }

@@ -176,7 +176,7 @@ impl Authn {
                 None => Ok(None),
             };
         }
-        let known = self.cache.look_up(hash, token, now, self.outage.is_on());
+        let known = self.cache.look_up(hash, token, now, &self.outage);
         let (counter, remembered) = match known {
             Known::Yes(yes) => (Counter::CacheHit, Ok(Some(yes))),
             Known::No(denial) => (Counter::CacheNegativeHit, Err(denial)),

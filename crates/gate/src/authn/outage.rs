@@ -51,6 +51,11 @@ impl Outage {
         self.failing.is_some()
     }
 
+    /// Whether it has answered anybody since then.
+    pub(super) fn has_answered_since(&self, at: Time) -> bool {
+        self.answered_at.is_some_and(|answered_at| answered_at > at)
+    }
+
     /// Whether a check may be sent.
     pub(super) fn leave(&self, now: Time) -> Leave {
         match &self.failing {
