@@ -3,6 +3,8 @@
 //! Each test starts an Envoy of its own with the shipped `envoy.yaml`, its two services replaced by stand-ins under
 //! the test's control. `./build.sh test` runs all of it twice: with the newest and with the oldest Envoy we support.
 
+#[path = "envoy/beside.rs"]
+mod beside;
 #[path = "envoy/bodies.rs"]
 mod bodies;
 #[path = "envoy/checks.rs"]
@@ -11,6 +13,8 @@ mod checks;
 mod configuration;
 #[path = "envoy/dispatch.rs"]
 mod dispatch;
+#[path = "envoy/document.rs"]
+mod document;
 #[path = "envoy/flights.rs"]
 mod flights;
 #[path = "envoy/headers.rs"]

@@ -129,6 +129,17 @@ impl Bootstrap {
         self
     }
 
+    /// The names of the clusters that lead to the stand-in `name` inside Envoy.
+    pub fn clusters_at(&self, name: &str) -> Vec<String> {
+        let clusters = self.json["static_resources"]["clusters"].as_array();
+        let leads_there = |cluster: &&Value| {
+            let endpoint = cluster.pointer("/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address");
+            endpoint.is_some_and(|address| address["envoy_internal_address"]["server_listener_name"] == name)
+        };
+        let name = |cluster: &Value| cluster["name"].as_str().unwrap_or_default().to_owned();
+        clusters.into_iter().flatten().filter(leads_there).map(name).collect()
+    }
+
     /// Adds a cluster like `api-service` with another name.
     #[must_use]
     pub fn another_cluster(mut self, name: &str, address: SocketAddr) -> Self {
