@@ -5,11 +5,13 @@
 //! token that was right goes on for a while, and unknown ones are refused at once. Nothing here knows of paths or routes.
 
 mod answer;
+mod background;
 mod bounded;
 mod cache;
 mod canary;
 mod check;
 mod flights;
+mod hearing;
 mod local;
 mod outage;
 mod recent;
@@ -30,9 +32,8 @@ use crate::request::Request;
 use crate::tally::{Counter, Notice, Tally};
 use crate::time::Time;
 use crate::token::{Fingerprint, Token};
-use answer::Said;
-use cache::{Cache, Kept, Known};
-use canary::{Canary, Turn};
+use cache::{Cache, Known};
+use canary::Canary;
 use flights::{Acquaintance, Flights, Waiter};
 use outage::{Leave, Outage};
 use recent::Recent;
@@ -259,183 +260,9 @@ impl Authn {
         Some(yes)
     }
 
-    /// The host has sent a check, or refused to.
-    ///
-    /// It refuses at once when the cluster is unknown or has no healthy host: *don't know*, like every
-    /// failure to get an answer.
-    pub(crate) fn on_sent(
-        &mut self,
-        flight: FlightId,
-        sent: Option<CheckId>,
-        now: Time,
-        tally: &mut Tally,
-    ) -> Outcome {
-        self.observe(now, tally);
-        match sent {
-            Some(check) => {
-                self.flights.sent(flight, check);
-                Outcome::new()
-            }
-            None => self.land(flight, Said::DontKnow(Denial::AuthUnavailable), now, tally),
-        }
-    }
-
-    /// The answer to `check`. An answer that came too late is nobody's.
-    pub(crate) fn on_answer(
-        &mut self,
-        check: CheckId,
-        answer: &Answer<'_>,
-        now: Time,
-        tally: &mut Tally,
-    ) -> Outcome {
-        self.observe(now, tally);
-        let Some(flight) = self.flights.of(check) else { return Outcome::new() };
-        tally.took(self.flights.age(flight, now), now);
-        self.land(flight, answer.said(), now, tally)
-    }
-
-    /// A flight ends: what was said is remembered, and everybody who waits gets their verdict.
-    fn land(&mut self, id: FlightId, said: Said, now: Time, tally: &mut Tally) -> Outcome {
-        let Some(flight) = self.flights.land(id) else { return Outcome::new() };
-        self.notice_silence(id, flight.sent_at, said, now, tally);
-        if let (Some(payer), false) = (flight.payer, matches!(said, Said::No(..))) {
-            self.throttle.refund(payer, now);
-        }
-        if let Some(canary) = self.canary.as_mut().filter(|canary| canary.is_flight(id)) {
-            let is_yes = match said {
-                Said::Yes(..) => Some(true),
-                Said::No(..) => Some(false),
-                _ => None,
-            };
-            match canary.answered(is_yes, now) {
-                Some(Turn::Failed) => {
-                    self.cache.forget_all_yeses();
-                    self.recent.forget();
-                    tally.count(Counter::CanaryFailed, now);
-                    tally.notice(Notice::CanaryFailed, now);
-                }
-                Some(Turn::Passed) => {
-                    tally.count(Counter::CanaryPassed, now);
-                    tally.notice(Notice::CanaryPassed, now);
-                }
-                None => {}
-            }
-            return Outcome::new();
-        }
-        if self.canary.as_ref().is_some_and(Canary::has_failed) {
-            let refused = |waiter: &Waiter| (waiter.stream, Err(Denial::CanaryFailed));
-            return flight.waiters.iter().map(refused).collect();
-        }
-        self.remember(flight.token, said, flight.is_refresh, now, tally);
-        if flight.waiters.iter().any(|waiter| waiter.wants_fresh) || self.recent.has(flight.token) {
-            self.recent.heard(flight.token, said, now);
-        }
-        let verdicts = flight.waiters.into_iter().map(|waiter| {
-            let verdict = match said {
-                Said::Busy { .. } | Said::DontKnow(_) if !waiter.wants_fresh => {
-                    self.honour(flight.token, now, tally).ok_or(()).or_else(|()| said.verdict())
-                }
-                _ => said.verdict(),
-            };
-            (waiter.stream, verdict)
-        });
-        verdicts.collect()
-    }
-
-    /// Whether the auth service gives answers at all.
-    fn notice_silence(&mut self, id: FlightId, sent_at: Time, said: Said, now: Time, tally: &mut Tally) {
-        if let Said::DontKnow(_) = said {
-            if self.outage.silent(id, sent_at, self.random.next(), now).is_some() {
-                tally.count(Counter::FailingFastBegun, now);
-                tally.notice(Notice::FailingFastBegun, now);
-            }
-        } else if self.outage.answered(now).is_some() {
-            tally.count(Counter::FailingFastEnded, now);
-            tally.notice(Notice::FailingFastEnded, now);
-        }
-    }
-
-    fn remember(&mut self, token: Fingerprint, said: Said, is_refresh: bool, now: Time, tally: &mut Tally) {
-        let kept = match said {
-            Said::Yes(yes, keep) => {
-                if is_refresh {
-                    tally.count(Counter::Refreshed, now);
-                }
-                self.cache.heard_yes(token, yes, keep, self.random.next(), now)
-            }
-            Said::No(denial, keep) => self.cache.heard_no(token, denial, keep, now),
-            Said::Busy { .. } | Said::DontKnow(_) => {
-                self.cache.heard_nothing(token, now);
-                return;
-            }
-            Said::Broken => {
-                tally.notice(Notice::ContractBroken, now);
-                self.cache.heard_nonsense(token, now);
-                return;
-            }
-        };
-        if kept != Kept::Not {
-            tally.count(Counter::Inserted, now);
-        }
-        if kept == Kept::InsteadOfAnother {
-            tally.count(Counter::Evicted, now);
-        }
-    }
-
     /// The stream is gone.
     pub(crate) fn on_gone(&mut self, stream: StreamId) {
         self.flights.gone(stream);
-    }
-
-    pub(crate) fn on_tick(&mut self, now: Time, tally: &mut Tally) -> Due {
-        self.observe(now, tally);
-        let mut woken = Outcome::new();
-        while let Some(flight) = self.flights.overdue(now) {
-            woken.append(&mut self.land(flight, Said::DontKnow(Denial::DeadlinePassed), now, tally));
-        }
-        let mut ask = Vec::new();
-        ask.extend(self.canary_check(now, tally));
-        ask.extend(core::iter::from_fn(|| self.next_refresh(now, tally)));
-        Due { ask, woken }
-    }
-
-    fn next_refresh(&mut self, now: Time, tally: &mut Tally) -> Option<Check> {
-        while self.outage.leave(now) == Leave::Granted && self.flights.has_room(Acquaintance::Known) {
-            let (hash, token) = self.cache.take_due(now)?;
-            if self.flights.about(hash).is_none() {
-                let flight = self.start(hash, None, true, now, tally);
-                return Some(Check::new(flight, &self.endpoint, &token, None));
-            }
-        }
-        None
-    }
-
-    /// No token is invented to find out whether the service is there again.
-    fn canary_check(&mut self, now: Time, tally: &mut Tally) -> Option<Check> {
-        let can_ask = !self.outage.is_on() && self.flights.has_room(Acquaintance::Known);
-        let canary = self.canary.as_mut().filter(|canary| canary.next_at().is_some_and(|at| at <= now))?;
-        if !can_ask {
-            canary.put_off(now);
-            return None;
-        }
-        let token = canary.token();
-        let hash = Fingerprint::of(&token);
-        let flight = self.start(hash, None, true, now, tally);
-        if let Some(canary) = &mut self.canary {
-            canary.sent(flight);
-        }
-        Some(Check::new(flight, &self.endpoint, &token, None))
-    }
-
-    /// When the next tick is wanted; not at all when nothing is under way.
-    pub(crate) fn next_tick(&self) -> Option<Time> {
-        let refresh = self.cache.next_due().filter(|_| self.flights.has_room(Acquaintance::Known));
-        let refresh = refresh.and_then(|due| match self.outage.leave(self.latest) {
-            Leave::Granted => Some(due),
-            Leave::Refused(until) => until.map(|until| until.max(due)),
-        });
-        let canary = self.canary.as_ref().and_then(Canary::next_at);
-        [self.flights.next_overdue(), refresh, canary].into_iter().flatten().min()
     }
 
     /// A clock that goes back would make what is remembered last longer than it may: it is forgotten.
