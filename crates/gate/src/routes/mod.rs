@@ -221,6 +221,7 @@ mod tests {
             Lookup::Route(found) => found.route.template.to_string(),
             Lookup::WrongMethod { allow, .. } => format!("not {method:?} but {allow:?}"),
             Lookup::Nothing => "nothing".to_owned(),
+            Lookup::Preflight => panic!("routes know nothing of browsers"),
         })
     }
 
