@@ -6,6 +6,7 @@ use std::{fs, path::Path};
 /// A section of the document: what stands under one `##` heading.
 pub(crate) struct Section {
     blocks: Vec<Block>,
+    prose: String,
 }
 
 struct Block {
@@ -44,12 +45,13 @@ impl Section {
         let section = section.split("\n## ").next().unwrap_or_default();
         let mut blocks = Vec::new();
         // By turns prose and code: a code block's first line is its language.
+        let prose = section.split("```").step_by(2).collect();
         let mut parts = section.split("```");
         while let (Some(prose), Some(code)) = (parts.next(), parts.next()) {
             let (language, text) = code.split_once('\n').expect("a block with a language");
             blocks.push(Block { language: language.to_owned(), text: text.to_owned(), place: place(prose) });
         }
-        Self { blocks }
+        Self { blocks, prose }
     }
 
     /// `envoy.yaml` with every piece pasted where the document says.
@@ -77,6 +79,11 @@ impl Section {
     /// The filter's configuration.
     pub(crate) fn configuration(&self) -> Value {
         serde_json::from_str(self.only("json")).expect("the document's JSON is JSON")
+    }
+
+    /// Whether its prose has these words.
+    pub(crate) fn mentions(&self, words: &str) -> bool {
+        self.prose.contains(words)
     }
 
     fn only(&self, language: &str) -> &str {

@@ -79,6 +79,30 @@ async fn the_services_answers_are_for_the_pages_that_are_named() {
 }
 
 #[tokio::test]
+async fn for_all_pages_there_is_an_expression_that_leaves_null_out() {
+    const ANY: &str = "[a-z][a-z0-9.+-]*://.+";
+    assert!(Section::read("Browsers").mentions(&format!("{{ regex: \"{ANY}\" }}")));
+    let bed = bed(|bootstrap| {
+        bootstrap.configuration(json!({ "cors": { "origins": ["*"] } })).listener("gateway", |listener| {
+            listener.edit_manager(|manager| {
+                let host = &mut manager["route_config"]["virtual_hosts"][0];
+                host["typed_per_filter_config"]["envoy.filters.http.cors"]["allow_origin_string_match"] =
+                    json!([{ "safe_regex": { "regex": ANY } }]);
+            })
+        })
+    })
+    .await;
+    for origin in ["https://anybody.example", "http://[::1]:8080", "moz-extension://x"] {
+        assert_readable(&bed.send(&event().header("origin", origin)).await, origin);
+        // The filter's word for the same.
+        assert_readable(&bed.send(&Request::post("/v1/event").header("origin", origin)).await, "*");
+    }
+    for request in [event(), Request::post("/v1/event")] {
+        assert_not_readable(&bed.send(&request.header("origin", "null")).await);
+    }
+}
+
+#[tokio::test]
 async fn what_a_service_says_about_cors_gives_way() {
     let bed = bed(|bootstrap| bootstrap).await;
     let own = Reply::status(200)
