@@ -1,6 +1,6 @@
 //! Bodies: whole or not at all, and never longer than allowed.
 
-use crate::support::{Bed, get, honest, post};
+use crate::support::{Bed, asking, get, honest, post};
 use futures_util::future::join_all;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -80,21 +80,25 @@ fn assert_whole(received: &Received, body: &[u8]) {
 
 #[tokio::test]
 async fn a_body_arrives_byte_for_byte() {
-    let bed = bed_that_takes_everything(json!({})).await;
-    for size in SIZES {
-        let body = content(size);
-        for (version, length) in WAYS {
+    // Those of a token that is known are never paused, the others are.
+    let known = bed_that_takes_everything(json!({})).await;
+    let asked = bed_that_takes_everything(asking(json!({}))).await;
+    for bed in [&known, &asked] {
+        for (size, (version, length)) in SIZES.into_iter().flat_map(|size| WAYS.map(|way| (size, way))) {
+            let body = content(size);
             for target in ["/v1/event", "/v1/project/p/resource"] {
-                let answer = upload(&bed, version, &with_body(post(target), length, &body)).await;
+                let answer = upload(bed, version, &with_body(post(target), length, &body)).await;
                 assert_eq!(answer.status, 204, "{size} {version:?} {length:?}: {answer:?}");
                 let upstream =
                     if target == "/v1/event" { &bed.api.records } else { &bed.configuration.records };
-                let received = upstream.take().pop().unwrap();
+                let received = upstream.forwarded().pop().unwrap();
                 assert_eq!(received.path(), target);
                 assert_whole(&received, &body);
             }
         }
     }
+    assert_eq!((known.api.records.checks().len(), known.forwarded()), (1, 2 * SIZES.len() * WAYS.len()));
+    assert_eq!(asked.api.records.checks().len(), asked.forwarded());
 }
 
 #[tokio::test]

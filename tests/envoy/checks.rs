@@ -1,6 +1,6 @@
 //! The check: what api-service is asked, and what each of its answers means to the client.
 
-use crate::support::{Bed, TOKEN, get, honest, post};
+use crate::support::{Bed, TOKEN, asking, get, honest, post};
 use serde_json::json;
 use std::collections::BTreeSet;
 use testbed::{
@@ -78,7 +78,7 @@ async fn api_service_is_asked_a_post_without_body_with_the_token_the_address_and
 
 #[tokio::test]
 async fn no_client_can_spoil_its_check() {
-    let bed = Bed::start().await;
+    let bed = Bed::with(asking(json!({}))).await;
     let long = "a".repeat(513);
     let mut client = bed.connect().await;
     let odd: [(&str, &[u8]); 12] = [
@@ -131,17 +131,18 @@ fn answer(status: u16) -> Order {
 
 #[tokio::test]
 async fn every_2xx_is_a_yes() {
-    let bed = Bed::start().await;
+    let bed = Bed::with(asking(json!({}))).await;
     for status in [200, 201, 204, 206, 299] {
         bed.api.orders.set(Scope::Auth, answer(status));
         let answer = bed.send(&honest()).await;
         assert_eq!((answer.status, answer.header("x-inner")), (200, None), "{status}: {answer:?}");
-        // The token that api-service does not know would be refused without the order.
-        let answer = bed.send(&Request::post("/v1/auth").header("x-token", "unknown")).await;
+        // A token that api-service does not know would be refused without the order.
+        let unknown = format!("unknown-{status}");
+        let answer = bed.send(&Request::post("/v1/auth").header("x-token", unknown)).await;
         assert_eq!((answer.status, answer.text().as_str()), (200, ""), "{status}: {answer:?}");
         assert_eq!(answer.header("x-inner"), None);
     }
-    assert_eq!(bed.configuration.records.count(), 5);
+    assert_eq!((bed.configuration.records.count(), bed.api.records.checks().len()), (5, 10));
 }
 
 #[tokio::test]
@@ -181,11 +182,12 @@ async fn what_is_no_yes_is_refused_by_its_meaning_and_never_forwarded() {
     for status in [300, 302, 304, 307, 400, 404, 405, 407, 418, 422, 499] {
         cases.push(case(answer(status), 503, "auth_contract_broken"));
     }
-    for status in [500, 502, 503, 504, 599] {
+    for status in [500, 502, 503, 599] {
         cases.push(case(answer(status), 503, "auth_unavailable"));
     }
+    cases.push(case(answer(504), 503, "auth_timeout"));
 
-    let bed = Bed::start().await;
+    let bed = Bed::with(asking(json!({}))).await;
     for (count, Case { orders, status, reason, retry_after }) in cases.into_iter().enumerate() {
         bed.api.orders.set(Scope::Auth, orders.clone());
         let answer = bed.refused(&post("/v1/event").body("{}"), status, reason).await;
@@ -218,7 +220,7 @@ async fn an_auth_service_that_does_not_answer_in_time_is_no_no() {
     let bed = Bed::with(json!({ "auth": { "timeout": "1s" } })).await;
     let gate = Gate::new();
     bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
-    let answer = bed.refused(&honest(), 503, "auth_unavailable").await;
+    let answer = bed.refused(&honest(), 503, "auth_timeout").await;
     assert_eq!(answer.header("retry-after").unwrap(), "1");
     // Envoy gives the check up: the service need not answer it any more.
     gate.wait_for(0).await.unwrap();
@@ -230,7 +232,7 @@ async fn an_auth_service_that_does_not_answer_in_time_is_no_no() {
 
 #[tokio::test]
 async fn an_auth_service_that_is_not_there_is_no_no() {
-    let bed = Bed::start().await;
+    let bed = Bed::with(asking(json!({}))).await;
     bed.api.stop_listening().await;
     bed.refused(&honest(), 503, "auth_unavailable").await;
     bed.api.listen().unwrap();
@@ -279,7 +281,7 @@ async fn a_check_that_envoy_refuses_to_send_is_no_no() {
 
 #[tokio::test]
 async fn a_check_on_a_connection_that_breaks_is_asked_once_more() {
-    let bed = Bed::start().await;
+    let bed = Bed::with(asking(json!({}))).await;
     assert_eq!(bed.send(&honest()).await.status, 200);
     bed.api.records.take();
     // Keptn's services close idle connections: the check that meets such a one was never read.

@@ -2,7 +2,7 @@
 
 use crate::{
     headers::both_ways,
-    support::{Bed, TOKEN, get, honest, post},
+    support::{Bed, TOKEN, asking, get, honest, post},
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -181,7 +181,8 @@ async fn no_post_is_lost_around_the_moment_when_a_service_closes() {
     let settings = Settings { idle_timeout: SERVICE_CLOSES, ..Settings::default() };
     let api = ApiService::start_with(TOKEN, &settings).await.unwrap();
     let configuration = ConfigurationService::start_with(&settings).await.unwrap();
-    let mut bootstrap = Bed::bootstrap(&api, &configuration);
+    // Checks are POSTs as well.
+    let mut bootstrap = Bed::bootstrap(&api, &configuration).configuration(asking(json!({})));
     for cluster in 0..2 {
         let options =
             "typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";

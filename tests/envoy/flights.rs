@@ -1,24 +1,18 @@
 //! Requests that wait for a check together.
 
-use crate::support::{Bed, TOKEN, event, honest, patient, post};
+use crate::support::{Bed, TOKEN, asking, event, honest, patient, post, with_token};
 use serde_json::json;
-use std::time::Duration;
 use testbed::{
     client::{H2, Raw, Request, Response},
     envoy::Options,
-    keptn::{ApiService, ConfigurationService, Gate, Order, Outcome, Reply, Scope},
+    keptn::{ApiService, ConfigurationService, Gate, Order, Outcome, Received, Reply, Scope},
 };
-
-/// `honest()` with another token.
-fn with_token(token: &str) -> Request {
-    Request::get("/configuration-service/v1/project").header("x-token", token)
-}
 
 async fn answer(mut client: Raw) -> Response {
     client.read_response(false).await.unwrap()
 }
 
-/// All have left, and none was harmed: a request that comes now gets what it would have got.
+/// Where nothing is remembered: all have left, and none was harmed. A request that comes now gets what it would have got.
 async fn assert_nothing_is_left_over(bed: &Bed) {
     bed.under_way(0).await;
     bed.api.orders.clear();
@@ -30,7 +24,7 @@ async fn assert_nothing_is_left_over(bed: &Bed) {
 
 #[tokio::test]
 async fn requests_with_the_same_token_are_one_check() {
-    let bed = Bed::with(patient(json!({}))).await;
+    let bed = Bed::with(patient(asking(json!({})))).await;
     let gate = Gate::new();
     bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
     let mut clients = Vec::new();
@@ -50,6 +44,7 @@ async fn requests_with_the_same_token_are_one_check() {
     }
     assert_eq!(bed.api.records.checks().len(), 1);
     assert_eq!(bed.forwarded(), 8, "/v1/auth is answered here");
+    bed.wait_for_count("coalesced", 8).await;
     assert_nothing_is_left_over(&bed).await;
 }
 
@@ -96,9 +91,11 @@ async fn what_refuses_the_leader_refuses_all_who_wait() {
     ] {
         let gate = Gate::new();
         bed.api.orders.set(Scope::Auth, vec![Order::Hang(gate.clone()), order]);
-        let leader = bed.begin(&honest()).await;
+        // A token that nothing is remembered of.
+        let post = |target| Request::post(target).header("x-token", reason);
+        let leader = bed.begin(&with_token(reason)).await;
         gate.wait_for(1).await.unwrap();
-        let clients = [leader, bed.begin(&event()).await, bed.begin(&post("/v1/auth")).await];
+        let clients = [leader, bed.begin(&post("/v1/event")).await, bed.begin(&post("/v1/auth")).await];
         bed.under_way(3).await;
         gate.open();
         for client in clients {
@@ -113,7 +110,7 @@ async fn what_refuses_the_leader_refuses_all_who_wait() {
 
 #[tokio::test]
 async fn a_connection_may_take_leader_and_followers_along() {
-    let bed = Bed::with(patient(json!({}))).await;
+    let bed = Bed::with(patient(asking(json!({})))).await;
     let gate = Gate::new();
     bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
     let mut leaves = H2::connect(bed.envoy.listener("gateway")).await.unwrap();
@@ -125,92 +122,103 @@ async fn a_connection_may_take_leader_and_followers_along() {
     let stays = bed.begin(&event()).await;
     bed.under_way(5).await;
     drop((streams, leaves));
-    gate.wait_for(2).await.unwrap();
     bed.under_way(1).await;
     gate.open();
     assert_eq!(answer(stays).await.status, 200);
-    assert_eq!((bed.api.records.checks().len(), bed.forwarded()), (2, 1));
+    assert_eq!((bed.api.records.checks().len(), bed.forwarded()), (1, 1));
     assert_nothing_is_left_over(&bed).await;
 }
 
 #[tokio::test]
 async fn followers_are_served_when_the_leader_leaves() {
-    let bed = Bed::with(patient(json!({}))).await;
-    let (first, second) = (Gate::new(), Gate::new());
-    let no = Order::Answer(Reply::status(401));
-    // The latest rule decides, so the second check's comes first.
-    bed.api.orders.set(Scope::Auth, Order::Hang(second.clone()));
-    bed.api.orders.next(1, Scope::Auth, vec![Order::Hang(first.clone()), no]);
+    let bed = Bed::with(patient(asking(json!({})))).await;
+    let gate = Gate::new();
+    // A second check would say no to all.
+    bed.api.orders.set(Scope::Auth, Order::Answer(Reply::status(401)));
+    bed.api.orders.next(1, Scope::Auth, Order::Hang(gate.clone()));
 
     let leader = bed.begin(&honest()).await;
-    first.wait_for(1).await.unwrap();
+    gate.wait_for(1).await.unwrap();
     let followers =
         [bed.begin(&honest()).await, bed.begin(&event()).await, bed.begin(&post("/v1/auth")).await];
     bed.under_way(4).await;
     drop(leader);
-    second.wait_for(1).await.unwrap();
     bed.under_way(3).await;
-
-    // The answer that nobody waits for any more is a no, and it is nobody's.
-    first.open();
-    bed.envoy.wait_for_counter("cluster.api-service.upstream_rq_401", |count| count == 1).await.unwrap();
     let late = bed.begin(&honest()).await;
     bed.under_way(4).await;
-    second.open();
+    gate.open();
     for client in followers.into_iter().chain([late]) {
         let answer = answer(client).await;
         assert_eq!(answer.status, 200, "{answer:?}");
     }
-    assert_eq!(bed.api.records.checks().len(), 2, "exactly one more");
+    assert_eq!(bed.api.records.checks().len(), 1, "they are served by the leader's check");
     assert_eq!((bed.denials("wrong_token").await, bed.forwarded()), (0, 3));
     assert_nothing_is_left_over(&bed).await;
 }
 
 #[tokio::test]
-async fn a_second_leader_cannot_be_lost_because_it_is_the_root() {
-    let bed = Bed::with(patient(json!({}))).await;
-    let gate = Gate::new();
-    bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
-    let leader = bed.begin(&honest()).await;
-    gate.wait_for(1).await.unwrap();
-    let (leaves, stays) = (bed.begin(&honest()).await, bed.begin(&honest()).await);
-    bed.under_way(3).await;
-    drop(leader);
-    gate.wait_for(2).await.unwrap();
-    drop(leaves);
-    bed.under_way(1).await;
-    gate.open();
-    assert_eq!(answer(stays).await.status, 200);
-    assert_eq!((bed.api.records.checks().len(), bed.forwarded()), (2, 1));
+async fn a_check_cannot_be_lost_because_it_is_the_roots() {
+    let bed = Bed::with(patient(asking(json!({})))).await;
+    // Whoever leads, and however they leave: one after the other until one is left.
+    let h2 = async || H2::connect(bed.envoy.listener("gateway")).await.unwrap();
+    for (round, request) in [honest(), event(), post("/v1/auth")].iter().enumerate() {
+        let gate = Gate::new();
+        bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
+        bed.api.records.take();
+        bed.configuration.records.take();
+        let mut connection = h2().await;
+        let leader = connection.open(request).await.unwrap();
+        gate.wait_for(1).await.unwrap();
+        let (closes, resets) = (bed.begin(request).await, bed.begin(request).await);
+        let stays = bed.begin(&honest()).await;
+        bed.under_way(4).await;
+        drop((leader, connection));
+        bed.under_way(3).await;
+        drop(closes);
+        bed.under_way(2).await;
+        resets.reset();
+        bed.under_way(1).await;
+        gate.open();
+        assert_eq!(answer(stays).await.status, 200, "round {round}");
+        assert_eq!((bed.api.records.checks().len(), bed.forwarded()), (1, 1), "round {round}");
+    }
     assert_nothing_is_left_over(&bed).await;
 }
 
 #[tokio::test]
-async fn a_leader_that_leaves_alone_leaves_nothing_behind() {
-    let bed = Bed::with(patient(json!({}))).await;
-    let gate = Gate::new();
-    bed.api.orders.next(1, Scope::Auth, Order::Hang(gate.clone()));
-    let leader = bed.begin(&honest()).await;
-    gate.wait_for(1).await.unwrap();
-    drop(leader);
-    bed.under_way(0).await;
-    // While the check that nobody waits for is still under way, the next request does not wait for it.
-    let answer = bed.send(&honest()).await;
-    assert_eq!((answer.status, bed.api.records.checks().len()), (200, 2), "{answer:?}");
+async fn the_answer_that_nobody_waits_for_any_more_is_remembered() {
+    let bed = Bed::with(patient(json!({ "auth": { "deny": "10m" } }))).await;
+    // A yes, a no, and for a leader of each kind.
+    for (count, (first, token, status)) in [
+        (honest(), TOKEN, 200),
+        (Request::post("/v1/event").header("x-token", "wrong"), "wrong", 401),
+        (Request::post("/v1/auth").header("x-token", "wrong-too"), "wrong-too", 401),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let gate = Gate::new();
+        bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
+        let leader = bed.begin(&first).await;
+        gate.wait_for(1).await.unwrap();
+        let follower = bed.begin(&first).await;
+        bed.under_way(2).await;
+        drop((leader, follower));
+        bed.under_way(0).await;
+        gate.open();
+        bed.wait_for_count("cache_inserted", count as u64 + 1).await;
 
-    gate.open();
-    let answered = |count: usize| {
-        move |list: &[testbed::keptn::Received]| {
-            list.iter().filter(|check| check.outcome == Outcome::Answered(200)).count() == count
-        }
-    };
-    bed.api.records.wait_until("the late answer", answered(2)).await.unwrap();
-    assert_nothing_is_left_over(&bed).await;
+        let answer = bed.send(&with_token(token)).await;
+        assert_eq!((answer.status, bed.api.records.checks().len()), (status, count + 1), "{answer:?}");
+    }
+    assert_eq!(bed.forwarded(), 1, "what nobody waits for any more is not forwarded");
+    bed.wait_for_count("cache_hit", 1).await;
+    bed.wait_for_count("cache_negative_hit", 2).await;
 }
 
 #[tokio::test]
 async fn a_follower_that_leaves_harms_nobody() {
-    let bed = Bed::with(patient(json!({}))).await;
+    let bed = Bed::with(patient(asking(json!({})))).await;
     let gate = Gate::new();
     bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
     let leader = bed.begin(&honest()).await;
@@ -227,71 +235,73 @@ async fn a_follower_that_leaves_harms_nobody() {
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_after_all_have_left_is_nobodys() {
-    let bed = Bed::with(patient(json!({}))).await;
+async fn an_answer_that_comes_after_all_have_left_harms_nobody() {
+    let bed = Bed::with(patient(asking(json!({})))).await;
+    for order in [Order::Answer(Reply::status(200)), Order::Answer(Reply::status(401)), Order::Close] {
+        let gate = Gate::new();
+        bed.api.records.take();
+        bed.api.orders.set(Scope::Auth, vec![Order::Hang(gate.clone()), order]);
+        let leader = bed.begin(&honest()).await;
+        gate.wait_for(1).await.unwrap();
+        let follower = bed.begin(&event()).await;
+        bed.under_way(2).await;
+        drop(leader);
+        bed.under_way(1).await;
+        drop(follower);
+        bed.under_way(0).await;
+        gate.open();
+        let answered = |list: &[Received]| list.iter().all(|check| check.outcome != Outcome::Open);
+        bed.api.records.wait_until("the answer that comes too late", answered).await.unwrap();
+        bed.envoy.wait_for_counter("cluster.api-service.upstream_rq_active", |now| now == 0).await.unwrap();
+        assert_nothing_is_left_over(&bed).await;
+    }
+    assert_eq!(bed.forwarded(), 3, "those that came afterwards, and none that had left");
+}
+
+#[tokio::test]
+async fn whoever_comes_after_all_have_left_joins_the_check_that_is_under_way() {
+    let bed = Bed::with(patient(asking(json!({})))).await;
     let gate = Gate::new();
     bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
     let leader = bed.begin(&honest()).await;
     gate.wait_for(1).await.unwrap();
-    let follower = bed.begin(&honest()).await;
-    bed.under_way(2).await;
-    drop(follower);
-    bed.under_way(1).await;
     drop(leader);
     bed.under_way(0).await;
-
-    // The other way round: the root has asked again, and then the last one leaves.
-    let leader = bed.begin(&honest()).await;
-    gate.wait_for(2).await.unwrap();
-    let follower = bed.begin(&honest()).await;
-    bed.under_way(2).await;
-    drop(leader);
-    gate.wait_for(3).await.unwrap();
-    drop(follower);
-    bed.under_way(0).await;
-    // The check that the root asked is still under way, and whoever comes joins it.
     let late = bed.begin(&honest()).await;
     bed.under_way(1).await;
     gate.open();
     assert_eq!(answer(late).await.status, 200);
-    assert_eq!((bed.api.records.checks().len(), bed.forwarded()), (3, 1));
+    assert_eq!((bed.api.records.checks().len(), bed.forwarded()), (1, 1));
     assert_nothing_is_left_over(&bed).await;
 }
 
 #[tokio::test]
 async fn the_deadline_ends_everybody_who_waits() {
-    let bed = Bed::with(json!({ "auth": { "timeout": "2s", "deadline": "2s" } })).await;
+    let bed = Bed::with(asking(json!({ "auth": { "timeout": "2s", "deadline": "2s" } }))).await;
     let gate = Gate::new();
-    bed.api.add_token("slow");
     bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
     let leader = bed.begin(&honest()).await;
     gate.wait_for(1).await.unwrap();
-    let followers = [bed.begin(&honest()).await, bed.begin(&post("/v1/auth")).await];
-    // The leader leaves a second before its deadline: the check that is asked again then would run out a second after
-    // the deadline. A check that takes a second is the clock.
-    bed.api.orders.next(1, Scope::Auth, Order::Delay(Duration::from_secs(1)));
-    assert_eq!(bed.send(&with_token("slow")).await.status, 200);
+    let followers =
+        [bed.begin(&honest()).await, bed.begin(&event()).await, bed.begin(&post("/v1/auth")).await];
     drop(leader);
-    gate.wait_for(2).await.unwrap();
-
     for client in followers {
         let answer = answer(client).await;
         assert_eq!((answer.status, answer.header("retry-after").as_deref()), (503, Some("1")), "{answer:?}");
     }
-    assert_eq!((bed.denials("deadline_passed").await, bed.denials("auth_unavailable").await), (2, 0));
-    // The check that was asked again is answered at last; it is nobody's.
+    // Both times are over at the same moment, Envoy's for the check and our own: either may be first.
+    let denials = bed.denials("deadline_passed").await + bed.denials("auth_timeout").await;
+    assert_eq!((denials, bed.api.records.checks().len(), bed.forwarded()), (3, 1, 0));
+    bed.wait_for_count("timeout", 3).await;
+    // Envoy gives the check up, and its answer is nobody's.
+    gate.wait_for(0).await.unwrap();
     gate.open();
     assert_nothing_is_left_over(&bed).await;
-    assert_eq!(
-        (bed.api.records.checks().len(), bed.forwarded()),
-        (4, 2),
-        "the slow one's and the last one's"
-    );
 }
 
 #[tokio::test]
 async fn more_checks_than_allowed_are_refused() {
-    let bed = Bed::with(patient(json!({ "auth": { "max_flights": 2 } }))).await;
+    let bed = Bed::with(patient(asking(json!({ "auth": { "max_flights": 2 } })))).await;
     bed.api.add_token("second");
     bed.api.add_token("third");
     let gate = Gate::new();
@@ -315,7 +325,7 @@ async fn more_checks_than_allowed_are_refused() {
 
 #[tokio::test]
 async fn more_waiters_than_allowed_are_refused() {
-    let bed = Bed::with(patient(json!({ "auth": { "max_waiters": 2 } }))).await;
+    let bed = Bed::with(patient(asking(json!({ "auth": { "max_waiters": 2 } })))).await;
     bed.api.add_token("second");
     let gate = Gate::new();
     bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
@@ -346,7 +356,7 @@ async fn two_configurations_in_one_vm_share_nothing() {
     let edit = |bootstrap: testbed::Bootstrap| {
         let bootstrap = bootstrap.configuration(patient(json!({})));
         bootstrap.another_cluster("other-api", other.address()).another_listener("other", |listener| {
-            let settings = json!({ "auth": { "cluster": "other-api" }, "max_body_bytes": 3 });
+            let settings = json!({ "auth": { "cluster": "other-api", "deny": "10m" }, "max_body_bytes": 3 });
             listener.vm_id("keptn-gateway").configuration(patient(settings))
         })
     };
@@ -370,6 +380,10 @@ async fn two_configurations_in_one_vm_share_nothing() {
     assert_eq!(refusal.status, 401, "{refusal:?}");
     gate.open();
     assert_eq!(answer(client).await.status, 200);
+    // Each has its own memory of it.
+    assert_eq!(bed.send(&honest()).await.status, 200);
+    assert_eq!(others_client.send(&honest()).await.unwrap().status, 401);
+    assert_eq!((bed.api.records.checks().len(), other.records.checks().len()), (1, 1));
 
     assert_eq!(bed.send(&event()).await.status, 200);
     assert_eq!(others_client.send(&event()).await.unwrap().status, 413);
@@ -394,7 +408,7 @@ async fn every_worker_serves() {
         clients.push(bed.begin(&honest()).await);
     }
     bed.under_way(clients.len() as u64).await;
-    // Each worker has a VM, and asks once.
+    // Each worker has a VM, which asks once and remembers.
     gate.wait_for(2).await.unwrap();
     gate.open();
     let count = clients.len();
@@ -402,5 +416,8 @@ async fn every_worker_serves() {
         let answer = answer(client).await;
         assert_eq!(answer.status, 200, "{answer:?}");
     }
-    assert_eq!((bed.api.records.checks().len(), bed.forwarded()), (2, count));
+    for _ in 0..8 {
+        assert_eq!(bed.send(&honest()).await.status, 200);
+    }
+    assert_eq!((bed.api.records.checks().len(), bed.forwarded()), (2, count + 8));
 }

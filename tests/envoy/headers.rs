@@ -1,6 +1,6 @@
 //! Header lines: what kills nothing, what is believed, what never reaches a service.
 
-use crate::support::{Bed, TOKEN, get, honest, post};
+use crate::support::{Bed, TOKEN, asking, get, honest, post};
 use futures_util::future::join_all;
 use serde_json::json;
 use std::{net::IpAddr, time::Duration};
@@ -33,7 +33,7 @@ fn latest(records: &testbed::keptn::Records) -> Received {
 
 #[tokio::test]
 async fn a_value_that_is_not_utf_8_kills_nothing_and_arrives_as_it_is() {
-    let bed = Bed::start().await;
+    let bed = Bed::with(asking(json!({}))).await;
     let before = vms(&bed).await;
     let value = b"\xff\xfe\x80";
     for name in [
@@ -190,7 +190,8 @@ fn trusting(mut listener: testbed::bootstrap::Listener) -> testbed::bootstrap::L
 #[tokio::test]
 async fn a_client_cannot_set_what_only_the_gateway_may() {
     let client: IpAddr = "127.3.1.4".parse().unwrap();
-    for bed in [Bed::start().await, Bed::listener(trusting).await] {
+    let asking = |listener: testbed::bootstrap::Listener| listener.configuration(asking(json!({})));
+    for bed in [Bed::listener(asking).await, Bed::listener(|listener| trusting(asking(listener))).await] {
         let gateway = bed.envoy.listener("gateway");
         for target in ["/v1/docs", "/v1/event", "/v1//event", "/configuration-service/v1/project"] {
             let mut connection = Raw::connect_from(client, gateway).await.unwrap();
@@ -207,7 +208,9 @@ async fn a_client_cannot_set_what_only_the_gateway_may() {
             assert_eq!(names, ["x-real-ip"], "{target}");
             assert_eq!(received.header("x-real-ip").unwrap(), client.to_string());
         }
-        for check in bed.api.records.checks() {
+        let checks = bed.api.records.checks();
+        assert_eq!(checks.len(), 3, "one for each that is not public: {checks:?}");
+        for check in checks {
             assert!(!check.header_names().iter().any(|name| name.contains("real")), "{check:?}");
             assert_eq!(check.header("x-forwarded-for").unwrap(), client.to_string());
         }

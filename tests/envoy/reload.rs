@@ -1,6 +1,6 @@
 //! Dead VMs and replaced configurations.
 
-use crate::support::{Bed, TOKEN, event, get, honest, patient, post};
+use crate::support::{Bed, TOKEN, asking, event, get, honest, patient, post, with_token};
 use serde_json::json;
 use std::{collections::BTreeMap, env, time::Duration};
 use testbed::{
@@ -31,7 +31,13 @@ async fn vms(envoy: &Envoy) -> BTreeMap<String, u64> {
 /// Envoy makes a new VM 0.1 to 0.15 s after the last one at the earliest. A check that takes longer is the clock.
 async fn outlive_the_backoff(bed: &Bed) {
     bed.api.orders.next(1, Scope::Auth, Order::Delay(Duration::from_millis(300)));
-    assert_eq!(bed.send(&honest()).await.status, 200);
+    let checks = bed.api.records.checks().len();
+    assert_eq!(bed.send(&post("/v1/auth")).await.status, 200);
+    assert_eq!(
+        bed.api.records.checks().len(),
+        checks + 1,
+        "answered without a check: nothing has been waited for"
+    );
 }
 
 #[tokio::test]
@@ -39,11 +45,12 @@ async fn after_a_request_that_kills_the_vm_the_next_one_is_served() {
     let bed = mortal(|bootstrap| bootstrap).await;
     for death in 1..=2 {
         outlive_the_backoff(&bed).await;
-        let forwarded = bed.forwarded();
+        let (checks, forwarded) = (bed.api.records.checks().len(), bed.forwarded());
         let answer = bed.send(&deadly()).await;
         assert_eq!((answer.status, bed.forwarded()), (503, forwarded), "{answer:?}");
         let answer = bed.send(&honest()).await;
         assert_eq!((answer.status, bed.forwarded()), (200, forwarded + 1), "{answer:?}");
+        assert_eq!(bed.api.records.checks().len(), checks + 1, "what was remembered is lost, so it is asked");
         assert_eq!(bed.envoy.counter("wasm.keptn-gateway.vm_reload_success").await.unwrap(), death);
     }
 }
@@ -86,7 +93,7 @@ async fn requests_that_wait_in_a_vm_that_dies_end_at_the_request_timeout() {
     let bed = mortal(|bootstrap| {
         let edit = |manager: &mut serde_json::Value| manager["request_timeout"] = json!("2s");
         bootstrap
-            .configuration(patient(json!({})))
+            .configuration(patient(asking(json!({}))))
             .listener("gateway", |listener| listener.edit_manager(edit))
     })
     .await;
@@ -266,7 +273,8 @@ fn odd_headers() -> Vec<Headers> {
 async fn no_odd_request_harms_the_vm() {
     // A second by default, for each HTTP/2 connection that Envoy gives up.
     let hasty = |manager: &mut serde_json::Value| manager["delayed_close_timeout"] = json!("0.01s");
-    let bed = Bed::listener(|listener| listener.edit_manager(hasty)).await;
+    // Each request also makes a check, with what of its headers a check carries on.
+    let bed = Bed::listener(|listener| listener.configuration(asking(json!({}))).edit_manager(hasty)).await;
     let gateway = bed.envoy.listener("gateway");
     let mut client = bed.connect().await;
     let before = vms(&bed.envoy).await;
@@ -334,23 +342,27 @@ async fn a_new_configuration_is_for_new_connections() {
     let mut old = bed.connect().await;
     assert_eq!(old.send(&honest()).await.unwrap().status, 200);
     let gate = Gate::new();
+    bed.api.add_token("slow");
     bed.api.orders.next(1, Scope::Auth, Order::Hang(gate.clone()));
-    let mut waiting = bed.begin(&honest()).await;
+    let mut waiting = bed.begin(&with_token("slow")).await;
     gate.wait_for(1).await.unwrap();
 
     let second = first.configuration(patient(json!({ "auth": { "cluster": "other-api" } })));
     assert!(bed.envoy.replace_listeners(&second).await.unwrap());
-    let theirs = Request::get("/configuration-service/v1/project").header("x-token", "another-token");
-    // New connections ask the other service, also while a request waits under the old configuration.
+    // New connections ask the other service, also while a request waits under the old configuration. What the old one
+    // remembers is not believed.
     let mut new = bed.connect().await;
-    assert_eq!(new.send(&theirs).await.unwrap().status, 200);
+    assert_eq!(new.send(&with_token("another-token")).await.unwrap().status, 200);
     assert_eq!(new.send(&honest()).await.unwrap().status, 401);
     assert_eq!((bed.api.records.checks().len(), other.records.checks().len()), (2, 2));
     // A request that waited ends under the old one.
     gate.open();
     assert_eq!(waiting.read_response(false).await.unwrap().status, 200);
-    // So do those on a connection that is older than the new one, until it is drained.
+    // So do those on a connection that is older than the new one, until it is drained: with what was remembered, and
+    // with checks.
     assert_eq!(old.send(&honest()).await.unwrap().status, 200);
+    assert_eq!((bed.api.records.checks().len(), other.records.checks().len()), (2, 2));
+    assert_eq!(old.send(&with_token("another-token")).await.unwrap().status, 401);
     assert_eq!((bed.api.records.checks().len(), other.records.checks().len()), (3, 2));
 }
 

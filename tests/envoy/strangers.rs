@@ -1,6 +1,6 @@
 //! What those without a token can take from those with one.
 
-use crate::support::{Bed, event, honest};
+use crate::support::{Bed, asking, event, honest};
 use serde_json::json;
 use testbed::{
     client::Request,
@@ -12,7 +12,7 @@ use testbed::{
 #[tokio::test]
 async fn strangers_at_public_documents_hold_up_nobody_with_a_token() {
     let bed = Bed::edited(|bootstrap| {
-        bootstrap.edit(|json| {
+        bootstrap.configuration(asking(json!({}))).edit(|json| {
             for cluster in json["static_resources"]["clusters"].as_array_mut().unwrap() {
                 for limits in cluster["circuit_breakers"]["thresholds"].as_array_mut().unwrap() {
                     limits["max_connections"] = json!(2);

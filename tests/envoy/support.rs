@@ -24,7 +24,12 @@ pub(crate) fn post(target: impl AsRef<[u8]>) -> Request {
 
 /// An honest request, which everybody with a good token gets 200 for: `GET /configuration-service/v1/project`.
 pub(crate) fn honest() -> Request {
-    get("/configuration-service/v1/project")
+    with_token(TOKEN)
+}
+
+/// [`honest`] with another token.
+pub(crate) fn with_token(token: &str) -> Request {
+    Request::get("/configuration-service/v1/project").header("x-token", token)
 }
 
 /// An event for api-service, which keeps the token, so that the filter changes nothing of the request.
@@ -37,6 +42,16 @@ pub(crate) fn event() -> Request {
 pub(crate) fn patient(mut settings: Value) -> Value {
     settings["auth"]["timeout"] = json!("60s");
     settings["auth"]["deadline"] = json!("60s");
+    settings
+}
+
+/// Settings under which nothing is remembered and nobody is throttled: every request with a token has it checked, or
+/// waits for a check that is under way. `/v1/auth` still repeats for a second what a token was answered.
+pub(crate) fn asking(mut settings: Value) -> Value {
+    let auth = &mut settings["auth"];
+    auth["allow"] = json!("0s");
+    auth["deny"] = json!("0s");
+    auth["throttle"]["burst"] = json!(0);
     settings
 }
 
@@ -108,6 +123,13 @@ impl Bed {
     pub(crate) async fn under_way(&self, count: u64) {
         let active = "http.gateway.downstream_rq_active";
         self.envoy.wait_for_counter(active, |now| now == count).await.unwrap();
+    }
+
+    /// Awaits one of the filter's counters. Unlike [`Bed::denials`] they are written now and then, for many requests
+    /// together.
+    pub(crate) async fn wait_for_count(&self, name: &str, count: u64) {
+        let name = format!("wasmcustom.keptn_gateway.{name}");
+        self.envoy.wait_for_counter(&name, |now| now == count).await.unwrap();
     }
 
     /// How often the filter has refused for this reason.
