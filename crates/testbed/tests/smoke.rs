@@ -1,7 +1,10 @@
 //! The equipment itself: a real Envoy with the shipped listener, plain routes in place of the filter.
 
 use serde_json::{Value, json};
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 use testbed::{
     Bootstrap, Envoy, Error, Result,
     client::{Frames, H2, Message, Raw, Request, WebSocket},
@@ -309,6 +312,19 @@ async fn idle_connections_are_closed_and_busy_ones_are_not() {
     let refused = Raw::connect(api.address()).await.unwrap().send(&Request::get("/v1/x")).await;
     assert!(refused.is_err(), "{refused:?}");
     assert_eq!(api.records.count(), 2);
+}
+
+#[tokio::test]
+async fn a_connection_with_short_requests_is_not_idle() {
+    let settings = Settings { idle_timeout: Duration::from_secs(2), ..Settings::default() };
+    let api = ApiService::start_with(TOKEN, &settings).await.unwrap();
+    let mut client = Raw::connect(api.address()).await.unwrap();
+    let begun = Instant::now();
+    while begun.elapsed() < 2 * settings.idle_timeout {
+        assert_eq!(client.send(&Request::get("/v1/x")).await.unwrap().status, 404);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(api.accepted(), 1);
 }
 
 #[tokio::test]

@@ -262,7 +262,8 @@ async fn idle(mut busy: watch::Receiver<usize>, timeout: Duration) {
         let _ = busy.wait_for(|busy| *busy == 0).await;
         tokio::select! {
             () = tokio::time::sleep(timeout) => return,
-            _ = busy.wait_for(|busy| *busy > 0) => {}
+            // And not "greater than 0": a request may be over before anybody looks.
+            _ = busy.changed() => {}
         }
     }
 }
