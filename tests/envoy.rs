@@ -21,6 +21,8 @@ mod flights;
 mod headers;
 #[path = "envoy/memory.rs"]
 mod memory;
+#[path = "envoy/outage.rs"]
+mod outage;
 #[path = "envoy/protocol.rs"]
 mod protocol;
 #[path = "envoy/reload.rs"]
@@ -33,3 +35,5 @@ mod strangers;
 mod support;
 #[path = "envoy/websocket.rs"]
 mod websocket;
+#[path = "envoy/workers.rs"]
+mod workers;
