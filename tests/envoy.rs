@@ -17,6 +17,8 @@ mod dispatch;
 mod document;
 #[path = "envoy/flights.rs"]
 mod flights;
+#[path = "envoy/floods.rs"]
+mod floods;
 #[path = "envoy/headers.rs"]
 mod headers;
 #[path = "envoy/memory.rs"]
