@@ -56,8 +56,10 @@ impl<'a> Setup<'a> {
 
     fn listen(&self, bootstrap: Bootstrap) -> Bootstrap {
         bootstrap.another_listener(&self.listener, |listener| {
-            // One VM for all of them: each configuration has a root of its own in it.
-            let listener = listener.vm_id("corpus").configuration(self.file.config.clone());
+            // One VM for all of them, and a root of its own for each: those of the same id and configuration would be
+            // one, which remembers what `/v1/auth` was answered on another listener.
+            let listener = listener.vm_id("corpus").root_id(&self.listener);
+            let listener = listener.configuration(self.file.config.clone());
             let listener = listener.normalize_path(self.normalized);
             let listener = own_upstreams(self.file).into_iter().fold(listener, route_to);
             if self.shared { foreign_route(listener) } else { listener }
@@ -234,7 +236,7 @@ impl Run<'_> {
         if line["status"] != status {
             return Err(format!("the client got {status}, the access log says {line}"));
         }
-        if matches!(expect.verdict, Verdict::Refused { .. } | Verdict::Answered) {
+        if matches!(expect.verdict, Verdict::Refused { .. } | Verdict::Answered { .. }) {
             let id = corpus::values(&headers, "x-request-id").concat();
             if line["request_id"].as_str().map(str::as_bytes) != Some(&id) {
                 return Err(format!("the answer does not have the request id of {line}"));

@@ -34,11 +34,19 @@ pub(crate) enum Verdict {
         message: Option<String>,
         /// Lines of the answer: of each name named here exactly these.
         lines: Lines,
+        /// Names of lines that the answer does not have.
+        lacks: Vec<String>,
         /// The upstream has seen the head and a part of the body.
         cut: bool,
     },
-    /// `answered = 200`: the gateway's own "the token is good".
-    Answered,
+    /// `answered = 200`: the gateway's own "the token is good"; `answered = 204`: its answer to a browser's preflight.
+    Answered {
+        status: u16,
+        /// Lines of the answer: of each name named here exactly these.
+        lines: Lines,
+        /// Names of lines that the answer does not have.
+        lacks: Vec<String>,
+    },
     /// `foreign = true`: left as it is.
     Foreign {
         /// The path, when the target is more than that.
@@ -80,11 +88,14 @@ impl TryFrom<Raw> for Expect {
     fn try_from(mut raw: Raw) -> Result<Self, String> {
         let verdict = take_verdict(&mut raw)?;
         let by_default = match &verdict {
-            Verdict::Forwarded { .. } | Verdict::Answered => true,
-            // Before the token only the request's form is judged, hence these statuses.
-            Verdict::Refused { status, reason, cut, .. } => {
-                reason == "wrong_token" || *cut || !matches!(status, 400 | 401 | 413)
-            }
+            Verdict::Forwarded { .. } => true,
+            Verdict::Answered { status, .. } => *status == 200,
+            // Before the token only the request's form is judged, hence these statuses; and preflights are.
+            Verdict::Refused { status, reason, cut, .. } => match reason.as_str() {
+                "wrong_token" => true,
+                "origin_not_allowed" => false,
+                _ => *cut || !matches!(status, 400 | 401 | 413),
+            },
             Verdict::Foreign { .. } | Verdict::ByEnvoy { .. } => false,
         };
         let asked = raw.asked.take().unwrap_or(by_default);
@@ -125,11 +136,13 @@ fn take_verdict(raw: &mut Raw) -> Result<Verdict, String> {
             reason: reason.to_owned(),
             message: raw.message.take(),
             lines: read(raw.lines.take()),
+            lacks: raw.lacks.take().unwrap_or_default(),
             cut: raw.cut.take().unwrap_or_default(),
         });
     }
-    if raw.answered.take_if(|status| *status == 200).is_some() {
-        return Ok(Verdict::Answered);
+    if let Some(status) = raw.answered.take_if(|status| matches!(status, 200 | 204)) {
+        let (lines, lacks) = (read(raw.lines.take()), raw.lacks.take().unwrap_or_default());
+        return Ok(Verdict::Answered { status, lines, lacks });
     }
     if raw.foreign.take_if(|foreign| *foreign).is_some() {
         return Ok(Verdict::Foreign { path: text(raw.path.take()), host: text(raw.host.take()) });
@@ -138,5 +151,5 @@ fn take_verdict(raw: &mut Raw) -> Result<Verdict, String> {
         let details = raw.details.take().ok_or("by_envoy wants details")?;
         return Ok(Verdict::ByEnvoy { status, details, lines: read(raw.lines.take()) });
     }
-    Err("expected forwarded, refused, answered = 200, foreign = true, or by_envoy".to_owned())
+    Err("expected forwarded, refused, answered = 200 or 204, foreign = true, or by_envoy".to_owned())
 }

@@ -45,11 +45,7 @@ pub(crate) fn judge(
             same("method", &wanted, method)?;
             let tokens = if keeps_token(upstream, config) { case.sent("x-token") } else { Vec::new() };
             same_values("x-token", &tokens, headers)?;
-            check_lines(gets, headers)?;
-            match lacks.iter().find(|name| !values(headers, name).is_empty()) {
-                Some(name) => Err(format!("the upstream sees {name}")),
-                None => Ok(()),
-            }
+            check_lines(gets, lacks, headers)
         }
         (
             Verdict::Foreign { path: wanted, host },
@@ -67,14 +63,14 @@ pub(crate) fn judge(
             })
         }
         (
-            Verdict::Refused { status, reason, message, lines, .. },
+            Verdict::Refused { status, reason, message, lines, lacks, .. },
             Outcome::Answer { status: actual, details, headers, body },
         ) => {
             if (actual, details.as_str()) != (status, &format!("keptn_gateway.{reason}")) {
                 return differ();
             }
             check_denial(case, *status, headers, body)?;
-            check_lines(lines, headers)?;
+            check_lines(lines, lacks, headers)?;
             match message {
                 Some(message) => {
                     same("body", format!(r#"{{"code":{status},"message":"{message}"}}"#).as_bytes(), body)
@@ -82,10 +78,19 @@ pub(crate) fn judge(
                 None => Ok(()),
             }
         }
-        (Verdict::Answered, Outcome::Answer { status: 200, details, headers, body }) => {
-            same("details", b"keptn_gateway.token_good", details.as_bytes())?;
+        (
+            Verdict::Answered { status, lines, lacks },
+            Outcome::Answer { status: actual, details, headers, body },
+        ) => {
+            let token_good = *status == 200;
+            let reason = if token_good { "keptn_gateway.token_good" } else { "keptn_gateway.preflight" };
+            if (actual, details.as_str()) != (status, reason) {
+                return differ();
+            }
             same("body", b"", body)?;
-            same_values("cache-control", &[b"no-store".to_vec()], headers)
+            let stored: &[_] = if token_good { &[b"no-store".to_vec()] } else { &[] };
+            same_values("cache-control", stored, headers)?;
+            check_lines(lines, lacks, headers)
         }
         (
             Verdict::ByEnvoy { status, details, lines },
@@ -94,7 +99,7 @@ pub(crate) fn judge(
             if (actual, actual_details) != (status, details) {
                 return differ();
             }
-            check_lines(lines, headers)
+            check_lines(lines, &[], headers)
         }
         _ => differ(),
     }
@@ -130,8 +135,12 @@ fn keeps_token(upstream: &str, config: &serde_json::Value) -> bool {
     own.map_or(upstream == "api-service", |own| own["token"] == "keep")
 }
 
-fn check_lines(wanted: &Lines, actual: &Lines) -> Result<(), String> {
-    wanted.iter().try_for_each(|(name, _)| same_values(name, &values(wanted, name), actual))
+fn check_lines(wanted: &Lines, unwanted: &[String], actual: &Lines) -> Result<(), String> {
+    wanted.iter().try_for_each(|(name, _)| same_values(name, &values(wanted, name), actual))?;
+    match unwanted.iter().find(|name| !values(actual, name).is_empty()) {
+        Some(name) => Err(format!("{name} is there")),
+        None => Ok(()),
+    }
 }
 
 fn same_values(name: &str, wanted: &[Vec<u8>], actual: &Lines) -> Result<(), String> {

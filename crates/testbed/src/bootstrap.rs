@@ -260,6 +260,14 @@ impl Listener {
         self
     }
 
+    /// Which root context the filter has: filters of one VM with the same id and the same configuration share one, and with
+    /// it all that it remembers.
+    #[must_use]
+    pub fn root_id(mut self, id: &str) -> Self {
+        self.filter()["root_id"] = json!(id);
+        self
+    }
+
     /// Another plugin.
     #[must_use]
     pub fn plugin(mut self, path: impl AsRef<Path>) -> Self {
