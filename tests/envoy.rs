@@ -7,6 +7,10 @@
 mod beside;
 #[path = "envoy/bodies.rs"]
 mod bodies;
+#[path = "envoy/cache.rs"]
+mod cache;
+#[path = "envoy/canary.rs"]
+mod canary;
 #[path = "envoy/checks.rs"]
 mod checks;
 #[path = "envoy/configuration.rs"]
