@@ -1,5 +1,5 @@
-//! docs/configuration.md says what the code does: its table is made from the keys' own descriptions, and its
-//! examples are read and asked.
+//! The documents say what the code does. Tables are made from the code's own descriptions: the keys in
+//! docs/configuration.md, the counters and reasons in docs/authentication.md. Examples are read, and asked.
 
 // There are no files to read inside the proxy.
 #![cfg(not(target_arch = "wasm32"))]
@@ -17,16 +17,32 @@ use std::fs;
 
 use gate::authn::{Answer, CheckId, StreamId};
 use gate::config::{Config, keys};
+use gate::denial::Denial;
 use gate::gate::{Gate, Verdict};
 use gate::request::Request;
+use gate::tally::Counter;
 use gate::time::Time;
 use serde_json::{Map, Value};
 
-const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
-const BEGIN: &str = "<!-- keys -->\n";
-const END: &str = "<!-- /keys -->\n";
+const CONFIGURATION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+const AUTHENTICATION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/authentication.md");
 
-fn table() -> String {
+/// What stands in `document` between the marks of this name is `table`, or becomes it.
+fn assert_table(document: &str, name: &str, table: &str) {
+    let [begin, end] = [format!("<!-- {name} -->\n"), format!("<!-- /{name} -->\n")];
+    let text = fs::read_to_string(document).unwrap();
+    let (before, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("{document} has no {begin}"));
+    let (actual, after) = rest.split_once(&end).unwrap_or_else(|| panic!("{document} has no {end}"));
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        return fs::write(document, [before, &begin, table, &end, after].concat()).unwrap();
+    }
+    assert_eq!(
+        actual, table,
+        "{document} and the code differ: call UPDATE_DOCS=1 cargo test -p gate --test docs"
+    );
+}
+
+fn keys() -> String {
     let mut table = "| key | value | default | meaning | example |\n|---|---|---|---|---|\n".to_owned();
     for line in keys::all() {
         let cell = |text: &str| text.replace('|', "\\|");
@@ -44,18 +60,26 @@ fn table() -> String {
 }
 
 #[test]
-fn the_table_is_that_of_the_code() {
-    let document = fs::read_to_string(DOCUMENT).unwrap();
-    let (before, rest) = document.split_once(BEGIN).unwrap();
-    let (actual, after) = rest.split_once(END).unwrap();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        return fs::write(DOCUMENT, [before, BEGIN, &table(), END, after].concat()).unwrap();
+fn the_keys_are_those_of_the_code() {
+    assert_table(CONFIGURATION, "keys", &keys());
+}
+
+/// One test, because both tables stand in one file.
+#[test]
+fn the_counters_and_the_reasons_are_those_of_the_code() {
+    let mut counters = "| counter | what it counts |\n|---|---|\n".to_owned();
+    for counter in Counter::ALL {
+        writeln!(counters, "| `{}` | {} |", counter.name(), counter.meaning()).unwrap();
     }
-    assert_eq!(
-        actual,
-        table(),
-        "docs/configuration.md and config/keys.rs differ: call UPDATE_DOCS=1 cargo test -p gate --test docs"
-    );
+    assert_table(AUTHENTICATION, "counters", &counters);
+
+    let mut reasons = "| reason | status | what the client reads |\n|---|---|---|\n".to_owned();
+    for denial in Denial::ALL {
+        let body: Value = serde_json::from_str(&denial.response().body).unwrap();
+        let message = body["message"].as_str().unwrap();
+        writeln!(reasons, "| `{}` | {} | {message} |", denial.reason(), denial.status()).unwrap();
+    }
+    assert_table(AUTHENTICATION, "reasons", &reasons);
 }
 
 /// Puts `value` where `name` says: `auth.timeout`, `routes[].path`.
@@ -147,8 +171,19 @@ fn the_table_has_every_key_that_is_read_and_no_other() {
 }
 
 #[test]
+fn the_configurations_in_the_text_are_valid() {
+    let document = fs::read_to_string(AUTHENTICATION).unwrap();
+    let blocks: Vec<_> = document.split("```json\n").skip(1).collect();
+    assert!(!blocks.is_empty(), "the document has none");
+    for block in blocks {
+        let (json, _) = block.split_once("```").unwrap();
+        Config::from_json(json.as_bytes()).unwrap_or_else(|problems| panic!("{json}\n{problems}"));
+    }
+}
+
+#[test]
 fn the_examples_do_what_is_written_under_them() {
-    let document = fs::read_to_string(DOCUMENT).unwrap();
+    let document = fs::read_to_string(CONFIGURATION).unwrap();
     let (_, examples) = document.split_once("## Examples").unwrap();
     let mut rows = 0;
     for example in examples.split("\n### ").skip(1) {
