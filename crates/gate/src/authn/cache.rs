@@ -110,7 +110,9 @@ impl Cache {
             self.forget_yes(hash);
             return Known::Nothing;
         } else if outage.is_on()
-            || entry.unanswered_at.is_some_and(|at| now < entry.ask_at || !outage.has_answered_since(at))
+            || entry
+                .unanswered_at
+                .is_some_and(|at| now.since(at) < ASKED_AGAIN_AFTER || !outage.has_answered_since(at))
         {
             Known::Stale { yes: entry.yes, is_new: !core::mem::replace(&mut entry.is_told, true) }
         } else {
@@ -283,4 +285,60 @@ pub(super) enum Kept {
 pub(super) fn share(random: u64, most: u32) -> u32 {
     let choices = u64::from(most).saturating_add(1);
     random.checked_rem(choices).and_then(|number| u32::try_from(number).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Field;
+
+    const TOKEN: &[u8] = b"amber";
+
+    fn at(seconds: u64) -> Time {
+        Time::since_start(Duration::from_secs(seconds))
+    }
+
+    /// A yes of 10 s was heard at 0.
+    fn cache() -> (Cache, Fingerprint) {
+        let settings = Settings {
+            allow: Duration::from_secs(10),
+            deny: Duration::from_secs(5),
+            stale_if_error: Duration::from_secs(60),
+            allow_entries: 4,
+            deny_entries: 4,
+        };
+        let mut cache = Cache::new(settings, 7);
+        let hash = Token::read(Field::Once(TOKEN)).unwrap().fingerprint();
+        assert_eq!(cache.heard_yes(hash, Yes::listed(), Keep::Freely, 0, at(0)), Kept::Beside);
+        (cache, hash)
+    }
+
+    fn look_up(cache: &mut Cache, hash: Fingerprint, now: Time, outage: &Outage) -> Known {
+        cache.look_up(hash, Token::read(Field::Once(TOKEN)).unwrap(), now, outage)
+    }
+
+    #[test]
+    fn a_refresh_is_put_off_and_never_brought_forward() {
+        let (mut cache, hash) = cache();
+        cache.heard_nothing(hash, at(1));
+        look_up(&mut cache, hash, at(2), &Outage::default());
+        assert_eq!(cache.next_due(), Some(at(8)));
+        cache.heard_nothing(hash, at(7));
+        look_up(&mut cache, hash, at(8), &Outage::default());
+        assert_eq!(cache.next_due(), Some(at(12)));
+    }
+
+    #[test]
+    fn what_is_stale_is_asked_about_again_once_others_are_answered() {
+        let (mut cache, hash) = cache();
+        let mut outage = Outage::default();
+        cache.heard_nothing(hash, at(9));
+        let stale = |is_new| Known::Stale { yes: Yes::listed(), is_new };
+        assert_eq!(look_up(&mut cache, hash, at(11), &outage), stale(true), "a moment ago there was no answer");
+        assert_eq!(look_up(&mut cache, hash, at(16), &outage), stale(false), "and none to anybody since");
+        outage.answered(at(17));
+        assert_eq!(look_up(&mut cache, hash, at(17), &outage), Known::Right);
+        assert!(cache.take_due(at(17)).is_some());
+        assert_eq!(look_up(&mut cache, hash, at(17), &outage), Known::Right, "a refresh is no answer");
+    }
 }
