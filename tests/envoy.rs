@@ -15,6 +15,8 @@ mod canary;
 mod checks;
 #[path = "envoy/configuration.rs"]
 mod configuration;
+#[path = "envoy/counters.rs"]
+mod counters;
 #[path = "envoy/dispatch.rs"]
 mod dispatch;
 #[path = "envoy/document.rs"]
