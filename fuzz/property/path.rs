@@ -92,11 +92,12 @@ fn verdict(path: &[u8]) -> Sent {
     GATE.with_borrow_mut(|gate| {
         let lines = [(":method", &b"GET"[..]), (":path", path), ("x-token", b"good")];
         let request = Request::read(lines, true, &|| None);
-        let mut verdict = gate.on_request(StreamId(1), &request, Time::since_start(Duration::ZERO));
+        let now = Time::since_start(Duration::ZERO);
+        let mut verdict = gate.on_request(StreamId(1), &request, now);
+        // The first time: from then on the yes is remembered.
         if let Verdict::Ask(check) = &verdict {
-            assert!(gate.on_sent(check.flight, Some(CheckId(1))).is_empty());
-            let answer = Answer { status: Some(200), retry_after: None };
-            verdict = gate.on_answer(CheckId(1), answer).pop().expect("somebody waits").1;
+            assert!(gate.on_sent(check.flight, Some(CheckId(1)), now).is_empty());
+            verdict = gate.on_answer(CheckId(1), &Answer::of(200), now).pop().expect("somebody waits").1;
         }
         match verdict {
             Verdict::Forward(permit) => {
