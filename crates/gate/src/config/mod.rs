@@ -20,7 +20,7 @@ use crate::routes::{self, Access, InternalOperation, Protocol, Route, Routes, Ta
 use reader::{Report, Section};
 
 /// A configuration without problems.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) hosts: Hosts,
     pub(crate) routes: Routes,

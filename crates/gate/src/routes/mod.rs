@@ -94,7 +94,7 @@ pub struct Conflict {
 }
 
 /// The route table.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Routes {
     routes: Tree<Rc<Route>>,
     internal: Tree<InternalOperation>,

@@ -9,12 +9,12 @@ use super::template::{Segment, Template};
 use crate::path::CanonicalPath;
 
 /// Values filed under templates.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Tree<T> {
     root: Node<T>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Node<T> {
     literals: HashMap<Box<str>, Node<T>, foldhash::fast::FixedState>,
     parameter: Option<Box<Node<T>>>,
