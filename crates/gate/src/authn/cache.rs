@@ -334,7 +334,11 @@ mod tests {
         let mut outage = Outage::default();
         cache.heard_nothing(hash, at(9));
         let stale = |is_new| Known::Stale { yes: Yes::listed(), is_new };
-        assert_eq!(look_up(&mut cache, hash, at(11), &outage), stale(true), "a moment ago there was no answer");
+        assert_eq!(
+            look_up(&mut cache, hash, at(11), &outage),
+            stale(true),
+            "a moment ago there was no answer"
+        );
         assert_eq!(look_up(&mut cache, hash, at(16), &outage), stale(false), "and none to anybody since");
         outage.answered(at(17));
         assert_eq!(look_up(&mut cache, hash, at(17), &outage), Known::Right);
