@@ -128,8 +128,8 @@ unsafe extern "C" {
 
 /// Reads the answer to a check, inside its callback. Its body is nobody's business.
 ///
-/// Without headers there is no status: Envoy says so when the answer outgrew its buffer. Asking for
-/// headers then would be answered with a panic of the SDK.
+/// Without headers there is no status: Envoy says so when the answer outgrew its buffer. Envoy would then answer the
+/// question for headers with none; of a host that answers it with an error the SDK makes a panic.
 pub(crate) fn with_answer<T>(headers: usize, read: impl FnOnce(&Answer<'_>) -> T) -> T {
     let pairs = match headers {
         0 => Vec::new(),
