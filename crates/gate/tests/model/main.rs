@@ -47,6 +47,7 @@ fn proptest() -> Proptest {
     let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/model.proptest-regressions");
     Proptest {
         cases: SEQUENCES / THREADS,
+        max_shrink_iters: 20_000,
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct(seeds))),
         ..Proptest::default()
     }

@@ -9,7 +9,9 @@ mod memory;
 mod requests;
 mod ticks;
 
-use gate::tally::Counter;
+use core::time::Duration;
+
+use gate::tally::{Counter, Report};
 
 use crate::coverage::{Coverage, Seen};
 use crate::ledger::Ledger;
@@ -101,6 +103,7 @@ pub struct Rules {
     canary: Option<Canary>,
     /// Counted since the last report, all together and first when.
     totals: [u64; Counter::ALL.len()],
+    durations: Vec<u64>,
     unreported_since: Option<u64>,
     /// From here on the model cannot tell what is remembered.
     pub is_vague: bool,
@@ -124,6 +127,7 @@ impl Rules {
             failing: None,
             canary: (settings.canary > 0).then_some(Canary { next_at: 0, flight: None, has_failed: false }),
             totals: [0; Counter::ALL.len()],
+            durations: Vec::new(),
             unreported_since: None,
             is_vague: false,
         }
@@ -198,13 +202,15 @@ impl Rules {
         self.latest = now;
     }
 
-    /// The gate's counts since the last report have been taken: they have to be the model's.
-    pub fn reported(&mut self, counts: &[(Counter, u64)]) {
+    /// The gate has reported what happened since it last did: that has to be what the model has counted.
+    pub fn reported(&mut self, report: &Report) {
         for counter in Counter::ALL {
-            let reported: u64 =
-                counts.iter().filter(|(known, _)| known == counter).map(|(_, count)| count).sum();
+            let counts = report.counts.iter().filter(|(known, _)| known == counter);
+            let reported: u64 = counts.map(|(_, count)| count).sum();
             assert_eq!(reported, self.totals[*counter as usize], "{}", counter.name());
         }
+        let durations: Vec<_> = self.durations.drain(..).map(Duration::from_millis).collect();
+        assert_eq!(report.durations, durations);
         self.totals = [0; Counter::ALL.len()];
         self.unreported_since = None;
     }

@@ -296,7 +296,7 @@ impl World {
             self.send(place, check, if is_canary { canary_fate(fate) } else { fate });
         }
         let House { gate, rules, .. } = &mut self.houses[place];
-        rules.reported(&gate.take_report().counts);
+        rules.reported(&gate.take_report());
         let next = gate.next_tick();
         // A check that is over makes room for the next one.
         let makes_room = !matches!(fate, Fate::Sent) && !tick.ask.is_empty();

@@ -73,6 +73,9 @@ impl Rules {
             self.saw(Seen::StrayAnswer);
             return Woken::new();
         };
+        // How long it took is reported.
+        self.durations.push(self.latest - self.flights[place].sent_at);
+        self.unreported_since.get_or_insert(self.latest);
         self.land(place, Meaning::of(said), CACHE_CONTROL[said.keep].1)
     }
 
@@ -88,8 +91,6 @@ impl Rules {
     pub(super) fn land(&mut self, place: usize, meaning: Meaning, keep: Option<u64>) -> Woken {
         let now = self.latest;
         let flight = self.flights.remove(place);
-        // How long it took is reported.
-        self.unreported_since.get_or_insert(now);
         self.hear_of_service(&flight, meaning);
         if let Some(payer) = flight.payer {
             if let Meaning::No(_) = meaning {
