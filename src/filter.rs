@@ -35,6 +35,8 @@ pub(crate) struct Filter {
     timer: Cell<Timer>,
     /// Checks that the root is to send, and the time.
     outbox: RefCell<Vec<(Check, Time)>>,
+    /// The request whose header callback sends a check, and what that callback is to return.
+    asking: Cell<Option<(StreamId, Action)>>,
 }
 
 impl Filter {
@@ -47,6 +49,7 @@ impl Filter {
             counters,
             timer: Cell::default(),
             outbox: RefCell::default(),
+            asking: Cell::default(),
         };
         match host::now() {
             Ok(now) => filter.set_timer(now),
@@ -67,10 +70,11 @@ impl Filter {
                 .unwrap_or_else(|Failed| self.refuse(Denial::GatewayError, self.grant(request).as_ref())),
             Verdict::Reply(reply) => self.reply(reply),
             Verdict::Ask(check) => {
-                // Where the host refuses at once, this request has its denial already; it stops either way.
                 self.outbox.borrow_mut().push((check, now));
+                self.asking.set(Some((stream, Action::Pause)));
                 host::call_root(self.root);
-                Action::Pause
+                // Where the host refuses at once, this request has its verdict already.
+                self.asking.take().map_or(Action::Pause, |(_, action)| action)
             }
             Verdict::Wait => Action::Pause,
         };
@@ -164,8 +168,16 @@ impl Filter {
             }
             match verdict {
                 Verdict::Forward(permit) => {
-                    if self.let_through(permit, &Moment::Paused).is_err() {
-                        self.refuse(Denial::GatewayError, None);
+                    // A request that is resumed in its own callback and then paused by it hangs: Envoy sends its
+                    // headers, and never its body (`a_check_that_is_refused_at_once_holds_up_no_body`).
+                    let is_arriving = self.asking.get().is_some_and(|(asking, _)| asking == stream);
+                    let moment = if is_arriving { Moment::Arriving } else { Moment::Paused };
+                    match self.let_through(permit, &moment) {
+                        Ok(action) if is_arriving => self.asking.set(Some((stream, action))),
+                        Ok(_) => {}
+                        Err(Failed) => {
+                            self.refuse(Denial::GatewayError, None);
+                        }
                     }
                 }
                 Verdict::Reply(reply) => {

@@ -8,7 +8,7 @@ use serde_json::json;
 use std::time::Duration;
 use testbed::{
     Envoy,
-    client::{Raw, Response},
+    client::{Raw, Request, Response},
     keptn::{ApiService, ConfigurationService, Gate, Order, Reply, Scope, Settings},
     wait::until,
 };
@@ -204,6 +204,40 @@ async fn what_is_no_answer_is_covered_by_a_yes_that_is_over() {
         assert_eq!(bed.forwarded(), 3 * count as usize, "{orders:?}");
     }
     assert_eq!((gate.waiting(), bed.counted_so_far("failing_fast_begun").await), (0, 0));
+}
+
+/// The answer is there before the request's header callback has returned.
+#[tokio::test]
+async fn a_check_that_is_refused_at_once_holds_up_no_body() {
+    // One check that is read, one that waits for the connection, and no third one.
+    let bed = Bed::edited(|bootstrap| {
+        bootstrap.configuration(patient(json!({}))).edit(|json| {
+            let clusters = json["static_resources"]["clusters"].as_array_mut().unwrap();
+            let api = clusters.iter_mut().find(|cluster| cluster["name"] == "api-service").unwrap();
+            let one = json!({ "priority": "DEFAULT", "max_connections": 1, "max_pending_requests": 1 });
+            api["circuit_breakers"]["thresholds"] = json!([one]);
+        })
+    })
+    .await;
+    let mut client = bed.connect().await;
+    learn(&bed, &mut client, &["known"]).await;
+    let gate = Gate::new();
+    bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
+    let read = bed.begin(&with_token("new")).await;
+    gate.wait_for(1).await.unwrap();
+    let waiting = bed.begin(&with_token("newer")).await;
+    bed.under_way(2).await;
+    bed.refused(&with_token("newest"), 503, "auth_unavailable").await;
+    bed.configuration.records.take();
+    bed.configuration.orders.set(Scope::All, Order::Answer(Reply::status(204)));
+    let request = Request::post("/configuration-service/v1/project").header("x-token", "known");
+    let answer = client.send(&request.body("a body")).await.unwrap();
+    assert_eq!(answer.status, 204, "{answer:?}");
+    bed.wait_until_counted("stale", |stale| stale == 1).await;
+    let received = bed.configuration.records.take();
+    assert_eq!((received.len(), &received[0].body[..]), (1, &b"a body"[..]), "{received:?}");
+    gate.open();
+    drop((read, waiting));
 }
 
 #[tokio::test]

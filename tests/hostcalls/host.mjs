@@ -272,6 +272,8 @@ export class Host {
             const stream = this.#stream;
             if (type !== httpRequest || !stream) return status.badArgument;
             stream.resumed += 1;
+            // Envoy lets the request go on first, and then sees "pause": its headers are sent, and its body never is.
+            if (this.#context === stream.id) throw new Error('a request is resumed in its own callback');
             if (stream.headers) stream.goOn();
             return status.ok;
         },

@@ -344,6 +344,18 @@ describe('an answer', () => {
     });
 });
 
+test('a stale yes lets the request go on by what its callback returns, where the host sends no check', () => {
+    for (const error of [status.badArgument, status.internalFailure]) {
+        const host = start();
+        const first = host.request(get('/v1/project'));
+        host.answer(host.checks[0], 200, { 'cache-control': 'max-age=0' });
+        host.end(first);
+        host.sending = error;
+        assertForwarded(host.request(get('/v1/project')), 'api-service');
+        assert.deepEqual(host.errors, [{ call: 'http_call', status: error }]);
+    }
+});
+
 describe('a request that needs no token', () => {
     test('for a public document costs what a hit costs', () => {
         const open = second(start(), get('/swagger.json', { 'x-token': undefined }));
