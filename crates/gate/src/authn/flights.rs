@@ -70,9 +70,18 @@ pub(super) struct Flight {
     pub(super) sent_at: Time,
     /// Nobody waited for it when it began.
     pub(super) is_refresh: bool,
+    /// Somebody wanted an answer of the endpoint's own, and may have left since.
+    pub(super) is_fresh: bool,
     pub(super) waiters: Vec<Waiter>,
     overdue_at: Time,
     check: Option<CheckId>,
+}
+
+impl Flight {
+    /// Whether the host has taken its check.
+    pub(super) const fn was_sent(&self) -> bool {
+        self.check.is_some()
+    }
 }
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
@@ -127,8 +136,16 @@ impl Flights {
     ) -> FlightId {
         let id = self.next;
         self.next = id.next();
-        let flight =
-            Flight { token, payer, sent_at: now, is_refresh, waiters: Vec::new(), overdue_at, check: None };
+        let flight = Flight {
+            token,
+            payer,
+            sent_at: now,
+            is_refresh,
+            is_fresh: false,
+            waiters: Vec::new(),
+            overdue_at,
+            check: None,
+        };
         self.flights.insert(id, flight);
         self.by_token.insert(token, id);
         id
@@ -146,6 +163,7 @@ impl Flights {
     /// `waiter` waits for this flight.
     pub(super) fn join(&mut self, id: FlightId, waiter: Waiter) {
         if let Some(flight) = self.flights.get_mut(&id) {
+            flight.is_fresh |= waiter.wants_fresh;
             flight.waiters.push(waiter);
             self.by_waiter.insert(waiter.stream, id);
         }

@@ -49,7 +49,12 @@ impl Authn {
     /// A flight ends: what was said is remembered, and everybody who waits gets their verdict.
     pub(super) fn land(&mut self, id: FlightId, said: Said, now: Time, tally: &mut Tally) -> Outcome {
         let Some(flight) = self.flights.land(id) else { return Outcome::new() };
-        self.notice_silence(id, flight.sent_at, said, now, tally);
+        if flight.was_sent() {
+            self.notice_silence(id, flight.sent_at, said, now, tally);
+        } else {
+            self.outage.unsent(id);
+            tally.notice(Notice::Unsent, now);
+        }
         if let (Some(payer), false) = (flight.payer, matches!(said, Said::No(..))) {
             self.throttle.refund(payer, now);
         }
@@ -62,7 +67,7 @@ impl Authn {
             return flight.waiters.iter().map(refused).collect();
         }
         self.remember(flight.token, said, flight.is_refresh, now, tally);
-        if flight.waiters.iter().any(|waiter| waiter.wants_fresh) || self.recent.has(flight.token) {
+        if flight.is_fresh || self.recent.has(flight.token) {
             self.recent.heard(flight.token, said, now);
         }
         let verdicts = flight.waiters.into_iter().map(|waiter| {

@@ -82,6 +82,23 @@ fn it_is_repeated_for_a_second() {
 }
 
 #[test]
+fn who_leaves_before_the_answer_asks_no_more_often() {
+    let mut world = World::new("{}");
+    world.learn("good");
+    world.auth(1, "good");
+    world.gone(1);
+    world.answer(2, 200);
+    assert_eq!(world.auth(2, "good"), "200 token_good");
+    world.later(1000);
+    // Also where somebody else's check was under way.
+    world.get(3, "new");
+    world.auth(4, "new");
+    world.gone(4);
+    world.answer(3, 200);
+    assert_eq!(world.auth(5, "new"), "200 token_good");
+}
+
+#[test]
 fn what_others_were_answered_is_not_repeated_to_it() {
     let mut world = World::new("{}");
     world.learn("good");

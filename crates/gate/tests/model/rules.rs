@@ -62,6 +62,8 @@ struct Flight {
     overdue_at: u64,
     payer: Option<usize>,
     is_refresh: bool,
+    /// Somebody wanted a fresh answer, whether they still wait or not.
+    is_fresh: bool,
     /// Streams, their routes, and whether they want a fresh answer.
     waiters: Vec<(u32, usize, bool)>,
 }

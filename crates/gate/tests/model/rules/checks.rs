@@ -52,6 +52,7 @@ impl Rules {
             overdue_at,
             payer,
             is_refresh,
+            is_fresh: false,
             waiters,
         });
     }
@@ -118,7 +119,7 @@ impl Rules {
             self.learn(token, meaning, keep, flight.is_refresh);
             // What is heard now is truer than what was said a moment ago, whoever wanted to know.
             let had = self.repeats.iter().any(|(known, ..)| *known == token);
-            if had || flight.waiters.iter().any(|(.., is_fresh)| *is_fresh) {
+            if had || flight.is_fresh {
                 self.repeats.retain(|(known, ..)| *known != token);
                 self.repeats.push((token, meaning, now));
             }
@@ -170,7 +171,10 @@ impl Rules {
                 failing.probe = None;
                 self.saw(Seen::ProbeInVain);
             }
-        } else if self.answered_at.is_none_or(|answered_at| flight.sent_at >= answered_at) {
+        } else if flight.check.is_some()
+            && self.answered_at.is_none_or(|answered_at| flight.sent_at >= answered_at)
+        {
+            // One that the host refused to send is no silence of the service's.
             self.silences += 1;
             if self.silences == 3 {
                 self.failing =

@@ -191,6 +191,7 @@ impl Rules {
                 self.saw(Seen::Joined);
                 self.count(Counter::Coalesced);
                 let place = self.about(asked.token).unwrap();
+                self.flights[place].is_fresh |= asked.is_fresh;
                 self.flights[place].waiters.push((asked.stream, asked.route, asked.is_fresh));
             }
             Due::Ask => {
@@ -213,6 +214,7 @@ impl Rules {
                 }
                 self.start(Some(asked.token), payer, false);
                 let flight = self.flights.last_mut().unwrap();
+                flight.is_fresh = asked.is_fresh;
                 flight.waiters.push((asked.stream, asked.route, asked.is_fresh));
             }
         }
