@@ -70,8 +70,8 @@ impl Filter {
                 .unwrap_or_else(|Failed| self.refuse(Denial::GatewayError, self.grant(request).as_ref())),
             Verdict::Reply(reply) => self.reply(reply),
             Verdict::Ask(check) => {
-                self.outbox.borrow_mut().push((check, now));
                 self.asking.set(Some((stream, Action::Pause)));
+                self.outbox.borrow_mut().push((check, now));
                 host::call_root(self.root);
                 // Where the host refuses at once, this request has its verdict already.
                 self.asking.take().map_or(Action::Pause, |(_, action)| action)
