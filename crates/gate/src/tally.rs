@@ -47,7 +47,7 @@ counters! {
     CacheMiss "cache_miss" "Requests with a token of which nothing was remembered that decides."
     Stale "stale" "Requests that passed on a yes that is over, because no answer could be had."
     Coalesced "coalesced" "Requests that waited for a check that was under way already."
-    Checks "checks" "Checks sent to the auth service."
+    Checks "checks" "Checks begun: what the auth service is asked, and what Envoy then refuses to send."
     Refreshed "refreshed" "Checks in the background that were answered with yes, so that nobody had to wait."
     Local "local" "Requests that a listed hash let pass."
     Inserted "cache_inserted" "Answers remembered."
@@ -70,6 +70,7 @@ pub enum Notice {
     CanaryFailed,
     CanaryPassed,
     ContractBroken,
+    Unsent,
     ClockWentBack,
 }
 
@@ -92,6 +93,9 @@ impl Notice {
             }
             Self::ContractBroken => {
                 "the auth service answered a check with neither 2xx, 401, 403, 429 nor 5xx"
+            }
+            Self::Unsent => {
+                "no check can be sent: is there a cluster by the name of auth.cluster, with a host in it and room in its limits?"
             }
             Self::ClockWentBack => {
                 "the monotonic clock went back: everything that was remembered is forgotten"

@@ -4,7 +4,8 @@
 //! holds up no connection. Now and then one of them may ask after all, as the probe. The first answer ends it.
 //!
 //! Nothing that a client sends leads here: a check has its token and little else of the request, and a request
-//! that is given up does not end its check.
+//! that is given up does not end its check. Checks that the host refuses to send hold up nobody and do not count: strangers
+//! with many checks at the same time can reach the limits of Envoy's cluster.
 
 use core::time::Duration;
 
@@ -96,10 +97,8 @@ impl Outage {
         spread: u64,
         now: Time,
     ) -> Option<Changed> {
-        if let Some(failing) = &mut self.failing {
-            if failing.probe == Some(flight) {
-                failing.probe = None;
-            }
+        if self.is_on() {
+            self.unsent(flight);
             return None;
         }
         // The service has answered since: this is an old story.
@@ -113,6 +112,15 @@ impl Outage {
         let next_at = now.after(jittered(FIRST_PAUSE, spread));
         self.failing = Some(Failing { probe: None, next_at, pause: FIRST_PAUSE.saturating_mul(2) });
         Some(Changed)
+    }
+
+    /// A check was not sent after all: if it was to be the probe, there is none under way.
+    pub(super) fn unsent(&mut self, flight: FlightId) {
+        if let Some(failing) = &mut self.failing
+            && failing.probe == Some(flight)
+        {
+            failing.probe = None;
+        }
     }
 
     /// The clock has gone back: what was to happen then may happen now.

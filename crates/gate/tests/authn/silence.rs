@@ -33,18 +33,34 @@ fn after_three_silences_in_a_row_unknown_tokens_are_refused_at_once() {
 }
 
 #[test]
-fn a_check_that_cannot_be_sent_and_one_past_its_deadline_are_silences_too() {
+fn a_check_past_its_deadline_is_a_silence_too() {
     let mut world = World::new("{}");
-    for stream in 1..=2 {
-        let lines = [(":method", "GET"), (":path", "/v1/event"), ("x-token", "unknown")];
-        let Verdict::Ask(check) = world.judge(stream, &lines) else { panic!("no check") };
-        world.cannot_send(&check);
+    for number in 1..=2 {
+        world.ask_and_answer(&format!("silent-{number}"), 500, "503 auth_unavailable");
     }
     world.get(3, "unknown");
     world.gone(3);
     world.later(3000);
     world.tick();
     assert_eq!(world.get(4, "unknown"), "503 failing_fast, retry-after: 1");
+}
+
+#[test]
+fn a_check_that_the_host_does_not_send_is_no_silence_of_the_services() {
+    let mut world = World::new("{}");
+    let lines = [(":method", "GET"), (":path", "/v1/event"), ("x-token", "unknown")];
+    for stream in 1..=10 {
+        let Verdict::Ask(check) = world.judge(stream, &lines) else { panic!("no check") };
+        world.cannot_send(&check);
+    }
+    assert_eq!(world.gate.take_report().notices, [Notice::Unsent]);
+    // While failing fast, it does not take the next probe's place.
+    let mut world = failing();
+    world.later(500);
+    let Verdict::Ask(check) = world.judge(1, &lines) else { panic!("no probe") };
+    world.cannot_send(&check);
+    world.later(1000);
+    assert!(matches!(world.judge(2, &lines), Verdict::Ask(_)));
 }
 
 #[test]
