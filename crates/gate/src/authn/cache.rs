@@ -3,6 +3,7 @@
 //! Tokens are known by their SHA-256. The one exception: the token of a yes in use stands in its entry, from its
 //! first use until it is asked about again, because nobody else could ask in the background.
 
+use core::fmt;
 use core::time::Duration;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -49,7 +50,16 @@ struct Allowed {
     /// When it may be asked about in the background.
     ask_at: Time,
     /// The token, once it is used; then `due` has this entry too.
-    in_use: Option<Rc<str>>,
+    in_use: Option<Secret>,
+}
+
+/// A token that is kept. `Debug` does not show it.
+struct Secret(Rc<str>);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 #[derive(Debug)]
@@ -119,7 +129,7 @@ impl Cache {
             return Known::Right;
         };
         if entry.in_use.is_none() {
-            entry.in_use = Some(token.expose().into());
+            entry.in_use = Some(Secret(token.expose().into()));
             self.due.insert((entry.ask_at, hash));
         }
         known
@@ -269,7 +279,7 @@ impl Cache {
         let entry = self.allowed.peek_mut(&hash)?;
         self.due.remove(&(entry.ask_at, hash));
         entry.ask_at = entry.ask_at.max(at);
-        entry.in_use.take()
+        entry.in_use.take().map(|Secret(token)| token)
     }
 }
 
@@ -315,6 +325,16 @@ mod tests {
 
     fn look_up(cache: &mut Cache, hash: Fingerprint, now: Time, outage: &Outage) -> Known {
         cache.look_up(hash, Token::read(Field::Once(TOKEN)).unwrap(), now, outage)
+    }
+
+    #[test]
+    fn debug_shows_no_token() {
+        let (mut cache, hash) = cache();
+        look_up(&mut cache, hash, at(1), &Outage::default());
+        let entry = cache.allowed.peek(&hash).unwrap();
+        assert!(entry.in_use.is_some());
+        let shown = format!("{entry:?}");
+        assert!(shown.contains("stale_until") && !shown.contains("amber"), "{shown}");
     }
 
     #[test]
