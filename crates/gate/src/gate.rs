@@ -1,15 +1,13 @@
 //! The gate: events in, verdicts out.
 //!
 //! The order of decisions matters twice: a stranger learns nothing about the API before the token, and no
-//! check is spent on what will be refused anyway. It is: host, method, upgrade, path, route; then, where the
+//! check is spent on what will be refused anyway. It is: host, method, upgrade, path, preflight, route; then, where the
 //! route asks for one, the token's form, the body's declared length, and the *check*, one question to api-service.
-//! A *flight* is a check under way and everybody who waits for it.
-//!
 //! A *flight* is a check under way and everybody who waits for it. `authn` knows when no check is needed.
 //!
 //! What will become of a request is its *plan*, made before its token is known: forward it, or tell it
 //! what strangers are not told (404, 405, 403). A *ground* (the route is public, the upstream asks by itself,
-//! api-service said yes) makes the plan's forwarding a *permit*; a *verdict* carries that, or the refusal, to
+//! the token is good) makes the plan's forwarding a *permit*; a *verdict* carries that, or the refusal, to
 //! the host.
 
 mod permit;

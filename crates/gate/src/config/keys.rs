@@ -80,7 +80,7 @@ pub(super) const MAX_FLIGHTS: Key<u64> = Key {
     name: "auth.max_flights",
     default: 256,
     kind: Kind::Between(1, 65_536),
-    doc: "How many checks that somebody waits for may be under way, per worker. Over it new tokens get 503.",
+    doc: "How many checks may be under way, per worker. Over it new tokens get 503. An eighth is kept for tokens that were right lately.",
     example: "512",
 };
 
