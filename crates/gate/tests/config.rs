@@ -1,6 +1,6 @@
 //! What the configuration's reader says to what it does not accept: where, what, and what to do.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test ends where it fails")]
 
 use gate::config::Config;
 #[cfg(target_arch = "wasm32")]

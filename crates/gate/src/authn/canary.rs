@@ -21,6 +21,8 @@ pub(super) struct Canary {
     next_at: Time,
     flight: Option<FlightId>,
     has_failed: bool,
+    /// The first flight that began after the endpoint said yes to it.
+    believed_from: FlightId,
 }
 
 /// Whether it passed, when that is news.
@@ -34,12 +36,19 @@ impl Canary {
     /// The first is due at once. `seed` is random.
     pub(super) const fn new(every: Duration, seed: u64) -> Self {
         let next_at = Time::since_start(Duration::ZERO);
-        Self { every, seed, sent: 0, next_at, flight: None, has_failed: false }
+        let believed_from = FlightId::first();
+        Self { every, seed, sent: 0, next_at, flight: None, has_failed: false, believed_from }
     }
 
     /// Whether no yes of the endpoint's is to be believed.
     pub(super) const fn has_failed(&self) -> bool {
         self.has_failed
+    }
+
+    /// Whether what the endpoint says to this flight is to be believed. What it was asked before it said yes to a canary
+    /// is not, even if it answers that when the next canary has passed.
+    pub(super) fn believes(&self, flight: FlightId) -> bool {
+        !self.has_failed && flight >= self.believed_from
     }
 
     /// When the next one is due; nothing while one is under way.
@@ -76,9 +85,12 @@ impl Canary {
         self.flight == Some(flight)
     }
 
-    /// The endpoint has said yes, no, or nothing that decides.
-    pub(super) fn answered(&mut self, is_yes: Option<bool>, now: Time) -> Option<Turn> {
+    /// The endpoint has said yes, no, or nothing that decides. `next` is the first flight that has not begun.
+    pub(super) fn answered(&mut self, is_yes: Option<bool>, next: FlightId, now: Time) -> Option<Turn> {
         self.flight = None;
+        if is_yes == Some(true) {
+            self.believed_from = next;
+        }
         let had_failed = self.has_failed;
         self.has_failed = is_yes.unwrap_or(had_failed);
         self.next_at =
@@ -126,7 +138,7 @@ mod tests {
         ] {
             canary.sent(FlightId::first());
             assert_eq!(canary.next_at(), None, "one is under way");
-            assert_eq!(canary.answered(is_yes, now), turn);
+            assert_eq!(canary.answered(is_yes, FlightId::first(), now), turn);
             assert_eq!(canary.has_failed(), has_failed);
             assert_eq!(canary.next_at(), Some(now.after(Duration::from_secs(seconds))));
         }

@@ -111,6 +111,11 @@ impl Flights {
         }
     }
 
+    /// The one that begins next.
+    pub(super) const fn next(&self) -> FlightId {
+        self.next
+    }
+
     /// The flight that asks about `token`, if there is one.
     pub(super) fn about(&self, token: Fingerprint) -> Option<FlightId> {
         self.by_token.get(&token).copied()

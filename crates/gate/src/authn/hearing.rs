@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, Said};
 use super::cache::Kept;
-use super::canary::{Canary, Turn};
+use super::canary::Turn;
 use super::flights::{CheckId, FlightId, Waiter};
 use super::{Authn, Outcome};
 use crate::denial::Denial;
@@ -62,7 +62,7 @@ impl Authn {
             self.hear_canary(said, now, tally);
             return Outcome::new();
         }
-        if self.canary.as_ref().is_some_and(Canary::has_failed) {
+        if self.canary.as_ref().is_some_and(|canary| !canary.believes(id)) {
             let refused = |waiter: &Waiter| (waiter.stream, Err(Denial::CanaryFailed));
             return flight.waiters.iter().map(refused).collect();
         }
@@ -102,7 +102,8 @@ impl Authn {
             Said::No(..) => Some(false),
             Said::Busy { .. } | Said::Broken | Said::DontKnow(_) => None,
         };
-        match self.canary.as_mut().and_then(|canary| canary.answered(is_yes, now)) {
+        let next = self.flights.next();
+        match self.canary.as_mut().and_then(|canary| canary.answered(is_yes, next, now)) {
             Some(Turn::Failed) => {
                 self.cache.forget_all_yeses();
                 self.recent.forget();

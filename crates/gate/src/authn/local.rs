@@ -41,7 +41,7 @@ pub(super) fn find(
 ) -> Option<&LocalToken> {
     let mut found = None;
     for token in tokens {
-        if token.hash.ct_eq(&hash).into() {
+        if token.hash.ct_eq(&hash) {
             found = Some(token);
         }
     }

@@ -72,6 +72,21 @@ fn who_waits_when_it_fails_is_refused_whatever_the_answer() {
     }
 }
 
+/// With a deadline of a minute an answer may be older than it looks.
+#[test]
+fn what_was_asked_before_it_failed_is_not_believed_after_it_passes() {
+    let mut world = World::new(r#"{"auth": {"canary": "1s", "deadline": "60s"}}"#);
+    world.tick();
+    assert_eq!(world.get(1, "some"), "asks 2");
+    assert_eq!(world.answer(1, 200), NOBODY);
+    assert_eq!(world.tick_after(1000), ["asks 3"]);
+    assert_eq!(world.answer(3, 401), NOBODY);
+    assert_eq!(world.get(2, "some"), "waits");
+    assert_eq!(world.answer(2, 200), all(1..=2, "503 canary_failed"));
+    assert_eq!(world.get(3, "some"), "asks 4", "nothing was learnt");
+    assert_eq!(world.answer(4, 200), all(3..=3, "to api-service"));
+}
+
 #[test]
 fn a_no_to_the_next_one_makes_all_well_and_what_was_remembered_is_not() {
     let mut world = watched();

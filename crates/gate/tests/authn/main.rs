@@ -1,7 +1,14 @@
 //! What becomes of tokens, rule by rule: what is asked, what is remembered, and what happens while no answer is to be
 //! had. Events in any order are `model/`'s.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends where it fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a test ends where it fails"
+)]
 
 mod answers;
 mod browsers;
