@@ -82,6 +82,8 @@ struct Canary {
     next_at: u64,
     flight: Option<u64>,
     has_failed: bool,
+    /// What was asked up to this flight is not believed.
+    believed_after: u64,
 }
 
 #[derive(Debug)]
@@ -127,7 +129,12 @@ impl Rules {
             silences: 0,
             answered_at: None,
             failing: None,
-            canary: (settings.canary > 0).then_some(Canary { next_at: 0, flight: None, has_failed: false }),
+            canary: (settings.canary > 0).then_some(Canary {
+                next_at: 0,
+                flight: None,
+                has_failed: false,
+                believed_after: 0,
+            }),
             totals: [0; Counter::ALL.len()],
             durations: Vec::new(),
             unreported_since: None,

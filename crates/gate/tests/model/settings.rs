@@ -49,7 +49,7 @@ pub const ALL: [Settings; 14] = [
     Settings { stale_if_error: 0, ..USUAL },
     Settings { burst: 0, ..USUAL },
     Settings { allow: 0, deny: 0, stale_if_error: 0, burst: 0, ..USUAL },
-    Settings { canary: 5000, burst: 0, ..USUAL },
+    Settings { canary: 1000, burst: 0, ..USUAL },
     Settings { max_flights: 2, max_waiters: 3, burst: 5, ..USUAL },
     Settings { max_flights: 1, max_waiters: 1, burst: 0, ..USUAL },
     Settings { max_waiters: 4, burst: 10, ..USUAL },

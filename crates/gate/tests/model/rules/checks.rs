@@ -4,7 +4,7 @@ use gate::tally::Counter;
 
 use super::meaning::{AT_ONCE, Meaning};
 use super::memory::{No, Yes};
-use super::{ASKED_AGAIN_AFTER, Failing, Flight, LONGEST_PAUSE, Refusal, Rules, Woken};
+use super::{ASKED_AGAIN_AFTER, Canary, Failing, Flight, LONGEST_PAUSE, Refusal, Rules, Woken};
 use crate::coverage::Seen;
 use crate::event::{CACHE_CONTROL, Said};
 
@@ -109,7 +109,8 @@ impl Rules {
         if flight.waiters.is_empty() && !flight.is_refresh {
             self.saw(Seen::LandedUnwaited);
         }
-        let woken: Woken = if self.canary.as_ref().is_some_and(|canary| canary.has_failed) {
+        let is_doubted = |canary: &Canary| canary.has_failed || flight.number <= canary.believed_after;
+        let woken: Woken = if self.canary.as_ref().is_some_and(is_doubted) {
             if !flight.waiters.is_empty() {
                 self.saw(Seen::CanaryRefusedWaiter);
             }
@@ -190,6 +191,9 @@ impl Rules {
         let canary = self.canary.as_mut().unwrap();
         canary.flight = None;
         let had_failed = canary.has_failed;
+        if matches!(meaning, Meaning::Yes) {
+            canary.believed_after = self.flights_ever;
+        }
         let soon = now + every.min(5000);
         (canary.has_failed, canary.next_at) = match meaning {
             Meaning::Yes => (true, soon),
