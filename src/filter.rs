@@ -8,7 +8,7 @@ use core::cell::{Cell, RefCell};
 use gate::authn::{Check, CheckId, StreamId};
 use gate::cors::Grant;
 use gate::denial::{Concern, Denial};
-use gate::gate::{Gate, Permit, Reply, Verdict, Woken};
+use gate::gate::{Gate, Permit, Reply, Verdict};
 use gate::request::Request;
 use gate::time::Time;
 use proxy_wasm::types::Action;
@@ -16,6 +16,7 @@ use proxy_wasm::types::Action;
 use crate::counters::Counters;
 use crate::host::{self, Failed};
 use crate::timer::Timer;
+use crate::waking::Waking;
 
 /// When a permit is used.
 enum Moment {
@@ -37,6 +38,7 @@ pub(crate) struct Filter {
     outbox: RefCell<Vec<(Check, Time)>>,
     /// The request whose header callback sends a check, and what that callback is to return.
     asking: Cell<Option<(StreamId, Action)>>,
+    waking: Waking,
 }
 
 impl Filter {
@@ -50,6 +52,7 @@ impl Filter {
             timer: Cell::default(),
             outbox: RefCell::default(),
             asking: Cell::default(),
+            waking: Waking::default(),
         };
         match host::now() {
             Ok(now) => filter.set_timer(now),
@@ -94,12 +97,13 @@ impl Filter {
 
     /// Whether the request waits for its verdict.
     pub(crate) fn is_waiting(&self, stream: StreamId) -> bool {
-        self.gate.borrow().is_waiting(stream)
+        self.gate.borrow().is_waiting(stream) || self.waking.contains(stream)
     }
 
     /// The request is over.
     pub(crate) fn on_gone(&self, stream: StreamId) {
         self.gate.borrow_mut().on_gone(stream);
+        self.waking.forget(stream);
     }
 
     /// Sends the checks that streams have left for the root, whose callback this is.
@@ -107,13 +111,15 @@ impl Filter {
         for (check, now) in self.outbox.take() {
             self.send(&check, now);
         }
+        self.wake();
     }
 
     /// The answer to a check has come, with so many headers.
     pub(crate) fn on_answer(&self, check: CheckId, headers: usize) {
         let Ok(now) = host::now() else { return log::error!("the host has no time") };
         let woken = host::with_answer(headers, |answer| self.gate.borrow_mut().on_answer(check, answer, now));
-        self.wake(woken);
+        self.waking.extend(woken);
+        self.wake();
         self.set_timer(now);
     }
 
@@ -124,7 +130,8 @@ impl Filter {
         for check in &tick.ask {
             self.send(check, now);
         }
-        self.wake(tick.woken);
+        self.waking.extend(tick.woken);
+        self.wake();
         let report = self.gate.borrow_mut().take_report();
         self.counters.write_report(&report);
         for notice in report.notices {
@@ -134,7 +141,7 @@ impl Filter {
                 log::warn!("{}", notice.text());
             }
         }
-        self.timer.set(self.timer.get().fired(self.gate.borrow().next_tick(), now));
+        self.timer.set(self.timer.get().fired(self.next_tick(now), now));
     }
 
     /// Refuses the request that the host's calls act on. `grant` says which scripts may read that.
@@ -145,16 +152,21 @@ impl Filter {
 
     fn send(&self, check: &Check, now: Time) {
         let woken = self.gate.borrow_mut().on_sent(check.flight, host::send(check), now);
-        self.wake(woken);
+        self.waking.extend(woken);
     }
 
     /// Sets the root's timer to what the gate wants. Without it an overdue request would wait for ever.
     fn set_timer(&self, now: Time) {
-        self.timer.set(self.timer.get().wanted(self.gate.borrow().next_tick(), now));
+        self.timer.set(self.timer.get().wanted(self.next_tick(now), now));
     }
 
-    fn wake(&self, woken: Woken) {
-        for (stream, verdict) in woken {
+    fn next_tick(&self, now: Time) -> Option<Time> {
+        if self.waking.is_empty() { self.gate.borrow().next_tick() } else { Some(now) }
+    }
+
+    /// Carries out verdicts on requests that waited: once in a callback, so that the others' turn comes from the timer.
+    fn wake(&self) {
+        for (stream, verdict) in self.waking.take() {
             if host::act_on(stream).is_err() {
                 log::error!("a waiting request is not there any more");
                 continue;

@@ -23,6 +23,7 @@ mod host;
 mod root;
 mod stream;
 mod timer;
+mod waking;
 
 /// What the host calls first.
 #[allow(missing_docs, reason = "the SDK's macro writes the function")]

@@ -63,6 +63,28 @@ async fn a_request_joins_the_check_of_v1_auth() {
     assert_eq!((bed.api.records.count(), bed.configuration.records.count()), (1, 1));
 }
 
+/// Each reply comes back to the VM inside of the one before: with some hundreds its stack was at its end.
+#[tokio::test]
+async fn many_who_wait_for_one_answer_do_not_kill_the_vm() {
+    let bed = Bed::with(patient(asking(json!({})))).await;
+    for (token, status) in [("wrong", 401), (TOKEN, 200)] {
+        let gate = Gate::new();
+        bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
+        let mut clients = Vec::new();
+        for _ in 0..800 {
+            clients.push(bed.begin(&with_token(token)).await);
+        }
+        bed.under_way(800).await;
+        gate.open();
+        for client in clients {
+            assert_eq!(answer(client).await.status, status);
+        }
+    }
+    assert_eq!(bed.envoy.counter("wasm.keptn-gateway.vm_reload_success").await.unwrap(), 0);
+    assert_eq!(bed.api.records.checks().len(), 2);
+    assert_nothing_is_left_over(&bed).await;
+}
+
 #[tokio::test]
 async fn different_tokens_are_different_checks() {
     let bed = Bed::with(patient(json!({}))).await;
