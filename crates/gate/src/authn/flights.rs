@@ -49,8 +49,17 @@ pub struct Limits {
 pub(super) enum Acquaintance {
     /// Nobody's that we know.
     Stranger,
-    /// One that was right lately, or the canary: a share of the flights is kept for them.
+    /// One that was right lately, or the canary: an eighth of the flights, and of the places to wait, is kept for them.
     Known,
+}
+
+impl Acquaintance {
+    fn share_of(self, limit: usize) -> usize {
+        match self {
+            Self::Stranger => limit.saturating_sub(limit.checked_div(8).unwrap_or(0)),
+            Self::Known => limit,
+        }
+    }
 }
 
 /// A request that waits.
@@ -123,11 +132,7 @@ impl Flights {
 
     /// Whether there is room for one more flight.
     pub(super) fn has_room(&self, acquaintance: Acquaintance) -> bool {
-        let kept = match acquaintance {
-            Acquaintance::Stranger => self.limits.flights.checked_div(8).unwrap_or(0),
-            Acquaintance::Known => 0,
-        };
-        self.flights.len() < self.limits.flights.saturating_sub(kept)
+        self.flights.len() < acquaintance.share_of(self.limits.flights)
     }
 
     /// Starts a flight. The check is to be sent at once.
@@ -161,8 +166,9 @@ impl Flights {
     /// # Errors
     ///
     /// A denial when too many do.
-    pub(super) fn room_to_wait(&self) -> Result<(), Denial> {
-        if self.by_waiter.len() < self.limits.waiters { Ok(()) } else { Err(Denial::TooManyWaiters) }
+    pub(super) fn room_to_wait(&self, acquaintance: Acquaintance) -> Result<(), Denial> {
+        let most = acquaintance.share_of(self.limits.waiters);
+        if self.by_waiter.len() < most { Ok(()) } else { Err(Denial::TooManyWaiters) }
     }
 
     /// `waiter` waits for this flight.

@@ -13,8 +13,8 @@ use crate::token::Fingerprint;
 impl Authn {
     /// The host has sent a check, or refused to.
     ///
-    /// It refuses at once when the cluster is unknown or has no healthy host: *don't know*, like every
-    /// failure to get an answer.
+    /// It refuses at once when the cluster is unknown, has no healthy host or has its limits reached: *don't know*, but
+    /// nothing that the auth service did.
     pub(crate) fn on_sent(
         &mut self,
         flight: FlightId,

@@ -151,15 +151,8 @@ impl Authn {
             return Ok(Decision::Pass { yes, name: None });
         }
         let waiter = Waiter { stream, wants_fresh: need == Need::Fresh };
-        let asked = self.ask(waiter, hash, token, request, now, tally);
-        // No answer is to be had: as good a reason for a stale yes as an answer that decides nothing.
-        if let Err(Denial::TooManyFlights | Denial::TooManyWaiters) = asked
-            && need == Need::Any
-            && let Some(yes) = self.honour(hash, now, tally)
-        {
-            return Ok(Decision::Pass { yes, name: None });
-        }
-        asked
+        // That too much is under way is no reason for a stale yes: whoever holds a revoked token can see to that.
+        self.ask(waiter, hash, token, request, now, tally)
     }
 
     /// What needs no check: a yes or a no that is remembered.
@@ -204,7 +197,9 @@ impl Authn {
         now: Time,
         tally: &mut Tally,
     ) -> Result<Decision, Denial> {
-        self.flights.room_to_wait()?;
+        let acquaintance =
+            if self.cache.is_right(hash, now) { Acquaintance::Known } else { Acquaintance::Stranger };
+        self.flights.room_to_wait(acquaintance)?;
         if let Some(flight) = self.flights.about(hash) {
             self.flights.join(flight, waiter);
             tally.count(Counter::Coalesced, now);
@@ -213,14 +208,9 @@ impl Authn {
         if self.outage.leave(now) != Leave::Granted {
             return Err(Denial::FailingFast { retry_after: self.outage.retry_after(now) });
         }
-        let (acquaintance, is_charged) = if self.cache.is_right(hash, now) {
-            // `/v1/auth` in a loop is no reason to charge for a token that is good.
-            (Acquaintance::Known, false)
-        } else {
-            (Acquaintance::Stranger, true)
-        };
         let address = request.environment().client();
-        let payer = is_charged.then(|| Payer::of(address));
+        // `/v1/auth` in a loop is no reason to charge for a token that is good.
+        let payer = (acquaintance == Acquaintance::Stranger).then(|| Payer::of(address));
         if let Some(payer) = payer {
             let charged = self.throttle.charge(payer, now);
             charged.map_err(|retry_after| Denial::Throttled { retry_after })?;

@@ -88,7 +88,7 @@ pub(super) const MAX_WAITERS: Key<u64> = Key {
     name: "auth.max_waiters",
     default: 1024,
     kind: Kind::Between(1, 1_048_576),
-    doc: "How many requests may wait for checks, per worker. Over it they get 503.",
+    doc: "How many requests may wait for checks, per worker. Over it they get 503. An eighth is kept likewise.",
     example: "4096",
 };
 

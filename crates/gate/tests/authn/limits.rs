@@ -120,24 +120,31 @@ fn a_share_of_the_flights_is_kept_for_refreshes() {
 }
 
 #[test]
-fn a_token_that_was_right_passes_when_there_is_no_room_for_its_check() {
-    for config in [r#"{"auth": {"max_flights": 1}}"#, r#"{"auth": {"max_waiters": 1}}"#] {
-        let mut world = World::new(config);
-        world.learn("good");
+fn that_too_much_is_under_way_is_no_reason_for_a_stale_yes() {
+    for (limit, reason) in [("max_flights", "too_many_flights"), ("max_waiters", "too_many_waiters")] {
+        let mut world = World::new(&format!(r#"{{"auth": {{"{limit}": 1}}}}"#));
+        world.learn("revoked");
         world.later(30_000);
+        // Its holder can do this with any token, and the auth service would say no.
         assert_eq!(world.get(1, "other"), "asks 2");
-        assert_eq!(world.get(2, "good"), "to api-service");
-        assert_eq!(
-            world.auth(3, "good").split('_').next(),
-            Some("503 too"),
-            "an old yes is none for /v1/auth"
-        );
-        assert_eq!(
-            world.counts(),
-            "ok 2, error 1, cache_miss 3, stale 1, checks 2, cache_inserted 1",
-            "{config}"
-        );
+        assert_eq!(world.get(2, "revoked"), format!("503 {reason}"));
+        assert_eq!(world.auth(3, "revoked"), format!("503 {reason}"));
+        assert_eq!(world.counts(), "ok 1, error 2, cache_miss 3, checks 2, cache_inserted 1", "{limit}");
     }
+}
+
+#[test]
+fn an_eighth_of_the_places_to_wait_is_kept_for_tokens_that_were_right() {
+    let mut world = World::new(r#"{"auth": {"max_waiters": 8}}"#);
+    world.learn("good");
+    world.later(30_000);
+    assert_eq!(world.get(1, "wrong"), "asks 2");
+    for stream in 2..=7 {
+        assert_eq!(world.get(stream, "wrong"), "waits");
+    }
+    assert_eq!(world.get(8, "wrong"), "503 too_many_waiters");
+    assert_eq!(world.get(9, "good"), "asks 3");
+    assert_eq!(world.get(10, "good"), "503 too_many_waiters");
 }
 
 #[test]

@@ -27,7 +27,6 @@ transitions! {
     NegativeHit "a no in force → refused"
     StaleUnanswered "a yes is over, no answer since → stale at once"
     StaleFailing "a yes is over, failing fast → stale at once"
-    StaleFull "a yes is over, too much under way → stale"
     StaleLanded "a yes is over, no answer → stale for who waited"
     StaleBusy "a yes is over, busy → stale for who waited"
     StaleOver "stale too long → asked as a stranger"

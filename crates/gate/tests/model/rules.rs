@@ -32,8 +32,6 @@ pub type Refusal = (&'static str, Option<(u64, u64)>);
 #[derive(Clone, Debug)]
 pub enum Due {
     Pass,
-    /// It should have been asked about, which is impossible.
-    PassAfterAll,
     Refused(Refusal),
     Ask,
     Wait,

@@ -138,7 +138,7 @@ impl World {
 
         let fits = |due: &&Due| match (due, &verdict) {
             (Due::Ask, Verdict::Ask(_)) | (Due::Wait, Verdict::Wait) => true,
-            (Due::Pass | Due::PassAfterAll, verdict) => passes(verdict, route),
+            (Due::Pass, verdict) => passes(verdict, route),
             (Due::Refused(refusal), verdict) => is_refused(verdict, *refusal),
             _ => false,
         };

@@ -109,8 +109,8 @@ impl Rules {
     pub(super) fn asks(&mut self, asked: Asked) -> Vec<Due> {
         let now = self.latest;
         let is_right = self.is_right(asked.token);
-        if self.waiting() >= self.settings.max_waiters {
-            return vec![self.too_many(asked, is_right, "too_many_waiters", Seen::TooManyWaiters)];
+        if self.waiting() >= share(self.settings.max_waiters, is_right) {
+            return vec![self.too_many("too_many_waiters", Seen::TooManyWaiters)];
         }
         if self.about(asked.token).is_some() {
             return vec![Due::Wait];
@@ -132,29 +132,21 @@ impl Rules {
             if !is_right && let Some(throttled) = self.throttled(asked.payer) {
                 dues.push(throttled);
             }
-            dues.push(self.too_many(asked, is_right, "too_many_flights", Seen::TooManyFlights));
+            dues.push(self.too_many("too_many_flights", Seen::TooManyFlights));
             return dues;
         }
         dues.push(if is_right { Due::Ask } else { self.throttled(asked.payer).unwrap_or(Due::Ask) });
         dues
     }
 
-    pub(super) fn too_many(&mut self, asked: Asked, is_right: bool, reason: &'static str, seen: Seen) -> Due {
-        if !is_right || asked.is_fresh {
-            self.saw(seen);
-            return Due::Refused((reason, AT_ONCE));
-        }
-        // As a yes in force is a hit, this one is stale.
-        self.saw(Seen::StaleFull);
-        self.count(Counter::Stale);
-        self.ledger.passed(asked.token, self.latest, false);
-        Due::PassAfterAll
+    /// That too much is under way is no reason to honour a stale yes: whoever holds a revoked token can see to that.
+    pub(super) fn too_many(&mut self, reason: &'static str, seen: Seen) -> Due {
+        self.saw(seen);
+        Due::Refused((reason, AT_ONCE))
     }
 
-    /// Strangers leave an eighth of the flights to others.
     pub(super) fn has_room(&self, is_right: bool) -> bool {
-        let most = self.settings.max_flights;
-        self.flights.len() < if is_right { most } else { most - most / 8 }
+        self.flights.len() < share(self.settings.max_flights, is_right)
     }
 
     pub(super) fn missing(&self, payer: usize) -> u64 {
@@ -178,7 +170,7 @@ impl Rules {
     /// The gate chose this of what was due.
     pub fn settle(&mut self, asked: Asked, due: &Due) {
         match due {
-            Due::Pass | Due::PassAfterAll => self.count_verdict(&Ok(())),
+            Due::Pass => self.count_verdict(&Ok(())),
             Due::Refused(refusal) => {
                 match refusal.0 {
                     "failing_fast" => self.saw(Seen::FailingFastRefused),
@@ -219,4 +211,9 @@ impl Rules {
             }
         }
     }
+}
+
+/// Strangers leave an eighth to others.
+fn share(most: usize, is_right: bool) -> usize {
+    if is_right { most } else { most - most / 8 }
 }
