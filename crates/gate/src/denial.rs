@@ -78,9 +78,9 @@ pub enum Denial {
 /// Whose business a denial is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Concern {
-    /// The client's alone: nothing an operator could mend, and nothing a stranger should fill a log with.
+    /// The client's, and what strangers could fill a log with.
     Client,
-    /// The operator's: the auth service, a limit, or the gateway.
+    /// The operator's: the gateway itself.
     Operator,
 }
 
@@ -207,14 +207,7 @@ impl Denial {
     /// tokens would fill the log.
     pub const fn concern(self) -> Concern {
         match self {
-            Self::Busy { .. }
-            | Self::AuthUnavailable
-            | Self::AuthTimeout
-            | Self::ContractBroken
-            | Self::TooManyFlights
-            | Self::TooManyWaiters
-            | Self::DeadlinePassed
-            | Self::GatewayError => Concern::Operator,
+            Self::GatewayError => Concern::Operator,
             _ => Concern::Client,
         }
     }

@@ -60,7 +60,7 @@ counters! {
     Foreign "foreign" "Requests for hosts that are not ours, left as they are."
 }
 
-/// Something that an operator should read in the log, once.
+/// Something that an operator should read in the log: once for each report, however often it happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the texts say it")]
 pub enum Notice {
@@ -71,6 +71,9 @@ pub enum Notice {
     CanaryPassed,
     ContractBroken,
     Unsent,
+    Unanswered,
+    Busy,
+    Full,
     ClockWentBack,
 }
 
@@ -97,6 +100,9 @@ impl Notice {
             Self::Unsent => {
                 "no check can be sent: is there a cluster by the name of auth.cluster, with a host in it and room in its limits?"
             }
+            Self::Unanswered => "requests are refused because their tokens' checks had no answer",
+            Self::Busy => "requests are refused because the auth service throttles",
+            Self::Full => "requests are refused because too many wait, or too many tokens are being checked",
             Self::ClockWentBack => {
                 "the monotonic clock went back: everything that was remembered is forgotten"
             }
@@ -147,6 +153,13 @@ impl Tally {
             Err(_) => Counter::Error,
         };
         self.count(counter, now);
+        let notice = match outcome {
+            Err(Denial::AuthUnavailable | Denial::AuthTimeout | Denial::DeadlinePassed) => Notice::Unanswered,
+            Err(Denial::TooManyFlights | Denial::TooManyWaiters) => Notice::Full,
+            Err(Denial::Busy { .. }) => Notice::Busy,
+            _ => return,
+        };
+        self.notice(notice, now);
     }
 
     pub(crate) fn took(&mut self, duration: Duration, now: Time) {

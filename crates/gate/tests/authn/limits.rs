@@ -1,6 +1,7 @@
 //! Deadlines, ticks, and how many checks and waiting requests there may be.
 
 use gate::authn::StreamId;
+use gate::tally::Notice;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -159,4 +160,6 @@ fn waiting_requests_are_limited() {
     assert_eq!(world.get(5, "a"), "waits");
     assert_eq!(world.answer(1, 200), [(1, "to api-service".to_owned()), (5, "to api-service".to_owned())]);
     assert_eq!(world.get(6, "b"), "asks 2");
+    // Two were refused, and the log is told once.
+    assert_eq!(world.gate.take_report().notices, [Notice::Full]);
 }

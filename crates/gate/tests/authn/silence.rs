@@ -26,7 +26,7 @@ fn after_three_silences_in_a_row_unknown_tokens_are_refused_at_once() {
     world.ask_and_answer("three", 503, "503 auth_unavailable");
     let report = world.gate.take_report();
     assert_eq!(counts(&report), "error 1, cache_miss 1, checks 1, failing_fast_begun 1");
-    assert_eq!(report.notices, [Notice::FailingFastBegun]);
+    assert_eq!(report.notices, [Notice::FailingFastBegun, Notice::Unanswered]);
     assert_eq!(world.get(1, "four"), "503 failing_fast, retry-after: 1");
     assert_eq!(world.auth(2, "four"), "503 failing_fast, retry-after: 1");
     assert_eq!(world.counts(), "error 2, cache_miss 1");
@@ -53,7 +53,7 @@ fn a_check_that_the_host_does_not_send_is_no_silence_of_the_services() {
         let Verdict::Ask(check) = world.judge(stream, &lines) else { panic!("no check") };
         world.cannot_send(&check);
     }
-    assert_eq!(world.gate.take_report().notices, [Notice::Unsent]);
+    assert_eq!(world.gate.take_report().notices, [Notice::Unsent, Notice::Unanswered], "once each");
     // While failing fast, it does not take the next probe's place.
     let mut world = failing();
     world.later(500);
