@@ -89,27 +89,31 @@ async fn strangers_from_everywhere_leave_a_share_of_the_checks_to_those_who_are_
 
 #[tokio::test]
 async fn strangers_who_wait_are_bounded_and_make_room_when_they_leave() {
-    const WAITERS: usize = 8;
+    const WAITERS: usize = 16;
+    const STRANGERS: usize = WAITERS - WAITERS / 8;
     let bed = Bed::with(patient(json!({ "auth": { "max_waiters": WAITERS, "allow": "1h" } }))).await;
     assert_eq!(bed.send(&honest()).await.status, 200);
     let gate = Gate::new();
     bed.api.orders.set(Scope::Auth, Order::Hang(gate.clone()));
     let mut strangers = Vec::new();
-    for number in 0..WAITERS {
+    for number in 0..STRANGERS {
         let mut client = connect(&bed, &format!("127.7.3.{number}")).await;
         client.write(&with_token(&format!("waits-{number}")).bytes()).await.unwrap();
         strangers.push(client);
     }
-    gate.wait_for(WAITERS).await.unwrap();
+    gate.wait_for(STRANGERS).await.unwrap();
     bed.api.add_token("new");
     bed.refused(&with_token("new"), 503, "too_many_waiters").await;
+    // Who is known is served, and there is a place for them to wait.
     assert_eq!(bed.send(&honest()).await.status, 200);
+    answer_the_next_check(&bed);
+    assert_eq!(bed.send(&post("/v1/auth")).await.status, 200);
 
-    // Their checks go on, and take nobody's place.
+    // The strangers' checks go on when they leave, and take nobody's place.
     strangers.clear();
     bed.under_way(0).await;
     answer_the_next_check(&bed);
     assert_eq!(bed.send(&with_token("new")).await.status, 200);
-    assert_eq!(gate.waiting(), WAITERS);
+    assert_eq!(gate.waiting(), STRANGERS);
     gate.open();
 }
