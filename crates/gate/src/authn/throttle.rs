@@ -2,7 +2,7 @@
 //!
 //! Each address has a bucket. A check takes one out, and whatever the endpoint answers but *no* puts it
 //! back: only who guesses runs out. While the answer is awaited the one is missing, so an address cannot have
-//! more checks under way than its bucket holds.
+//! more checks under way than its bucket holds and regains meanwhile.
 
 use core::net::IpAddr;
 
