@@ -7,7 +7,7 @@ use core::cell::{Cell, RefCell};
 
 use gate::authn::{Check, CheckId, StreamId};
 use gate::cors::Grant;
-use gate::denial::{Concern, Denial};
+use gate::denial::Denial;
 use gate::gate::{Gate, Permit, Reply, Verdict};
 use gate::request::Request;
 use gate::time::Time;
@@ -155,7 +155,7 @@ impl Filter {
         self.waking.extend(woken);
     }
 
-    /// Sets the root's timer to what the gate wants. Without it an overdue request would wait for ever.
+    /// Sets the root's timer to what the gate wants. Without it nothing is asked in the background, and nothing counted.
     fn set_timer(&self, now: Time) {
         self.timer.set(self.timer.get().wanted(self.next_tick(now), now));
     }
@@ -231,9 +231,10 @@ impl Filter {
         if let Some(denial) = reply.denial() {
             let reason = denial.reason();
             self.counters.count_refusal(reason);
-            match denial.concern() {
-                Concern::Client => log::debug!("refused: {reason}"),
-                Concern::Operator => log::warn!("refused: {reason}"),
+            if denial.is_our_fault() {
+                log::warn!("refused: {reason}");
+            } else {
+                log::debug!("refused: {reason}");
             }
         }
         if host::reply(&reply.response()).is_err() {

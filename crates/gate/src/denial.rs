@@ -75,15 +75,6 @@ pub enum Denial {
     GatewayError,
 }
 
-/// Whose business a denial is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Concern {
-    /// The client's, and what strangers could fill a log with.
-    Client,
-    /// The operator's: the gateway itself.
-    Operator,
-}
-
 struct Row {
     status: u16,
     /// The word in response-code details, logs and metrics.
@@ -201,15 +192,10 @@ impl Denial {
         self.row().reason
     }
 
-    /// Who has to look into it.
-    ///
-    /// What lasts is told once, when it begins ([`crate::tally::Notice`]), and not for every request: strangers with new
-    /// tokens would fill the log.
-    pub const fn concern(self) -> Concern {
-        match self {
-            Self::GatewayError => Concern::Operator,
-            _ => Concern::Client,
-        }
+    /// Whether the log is to be told of every single one: of the gateway's own failures. Of what strangers can bring
+    /// about it is told now and then ([`crate::tally::Notice`]), or they would fill it.
+    pub const fn is_our_fault(self) -> bool {
+        matches!(self, Self::GatewayError)
     }
 
     /// What the client gets: JSON as api-service writes it, plus what HTTP asks for.
