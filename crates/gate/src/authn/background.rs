@@ -3,8 +3,8 @@
 use super::answer::Said;
 use super::canary::Canary;
 use super::check::Check;
+use super::failing_fast::MayAsk;
 use super::flights::Acquaintance;
-use super::outage::Leave;
 use super::{Authn, Due, Outcome};
 use crate::denial::Denial;
 use crate::tally::Tally;
@@ -25,7 +25,7 @@ impl Authn {
     }
 
     fn next_refresh(&mut self, now: Time, tally: &mut Tally) -> Option<Check> {
-        while self.outage.leave(now) == Leave::Granted && self.flights.has_room(Acquaintance::Known) {
+        while self.failing_fast.may_ask(now) == MayAsk::Now && self.flights.has_room(Acquaintance::Known) {
             let (hash, token) = self.cache.take_due(now)?;
             if self.flights.about(hash).is_none() {
                 let flight = self.start(hash, None, true, now, tally);
@@ -37,7 +37,7 @@ impl Authn {
 
     /// No token is invented to find out whether the service is there again.
     fn canary_check(&mut self, now: Time, tally: &mut Tally) -> Option<Check> {
-        let can_ask = !self.outage.is_on() && self.flights.has_room(Acquaintance::Known);
+        let can_ask = !self.failing_fast.is_on() && self.flights.has_room(Acquaintance::Known);
         let canary = self.canary.as_mut().filter(|canary| canary.next_at().is_some_and(|at| at <= now))?;
         if !can_ask {
             canary.put_off(now);
@@ -55,9 +55,9 @@ impl Authn {
     /// When the next tick is wanted; not at all when nothing is under way.
     pub(crate) fn next_tick(&self) -> Option<Time> {
         let refresh = self.cache.next_due().filter(|_| self.flights.has_room(Acquaintance::Known));
-        let refresh = refresh.and_then(|due| match self.outage.leave(self.latest) {
-            Leave::Granted => Some(due),
-            Leave::Refused(until) => until.map(|until| until.max(due)),
+        let refresh = refresh.and_then(|due| match self.failing_fast.may_ask(self.latest) {
+            MayAsk::Now => Some(due),
+            MayAsk::Later(until) => until.map(|until| until.max(due)),
         });
         let canary = self.canary.as_ref().and_then(Canary::next_at);
         [self.flights.next_overdue(), refresh, canary].into_iter().flatten().min()

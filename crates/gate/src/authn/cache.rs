@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use super::answer::{Keep, Yes};
 use super::bounded::Bounded;
-use super::outage::Outage;
+use super::failing_fast::FailingFast;
 use crate::denial::Denial;
 use crate::time::Time;
 use crate::token::{Fingerprint, Token};
@@ -73,8 +73,8 @@ struct Denied {
 pub(super) enum Known {
     /// A yes in force.
     Yes(Yes),
-    /// A yes that is over, honoured because there is no answer. `is_new`: nobody has been told.
-    Stale { yes: Yes, is_new: bool },
+    /// A yes that is over, honoured because there is no answer.
+    Stale(Yes),
     /// It was right. It has to be asked about, but it is no stranger's.
     Right,
     /// A no.
@@ -111,7 +111,7 @@ impl Cache {
         hash: Fingerprint,
         token: Token<'_>,
         now: Time,
-        outage: &Outage,
+        failing_fast: &FailingFast,
     ) -> Known {
         let Some(entry) = self.allowed.use_mut(&hash) else { return self.look_up_no(hash, now) };
         let known = if now < entry.ends_at {
@@ -119,12 +119,12 @@ impl Cache {
         } else if now >= entry.stale_until {
             self.forget_yes(hash);
             return Known::Nothing;
-        } else if outage.is_on()
+        } else if failing_fast.is_on()
             || entry
                 .unanswered_at
-                .is_some_and(|at| now.since(at) < ASKED_AGAIN_AFTER || !outage.has_answered_since(at))
+                .is_some_and(|at| now.since(at) < ASKED_AGAIN_AFTER || !failing_fast.has_answered_since(at))
         {
-            Known::Stale { yes: entry.yes, is_new: !core::mem::replace(&mut entry.is_told, true) }
+            Known::Stale(entry.yes)
         } else {
             return Known::Right;
         };
@@ -159,7 +159,7 @@ impl Cache {
             .map(|entry| entry.yes)
     }
 
-    /// Notes that the token's stale yes is being honoured; whether that is news.
+    /// Whether it is news that the token's stale yes is being honoured; it is no more afterwards.
     pub(super) fn is_stale_news(&mut self, hash: Fingerprint) -> bool {
         self.allowed.peek_mut(&hash).is_some_and(|entry| !core::mem::replace(&mut entry.is_told, true))
     }
@@ -323,14 +323,14 @@ mod tests {
         (cache, hash)
     }
 
-    fn look_up(cache: &mut Cache, hash: Fingerprint, now: Time, outage: &Outage) -> Known {
-        cache.look_up(hash, Token::read(Field::Once(TOKEN)).unwrap(), now, outage)
+    fn look_up(cache: &mut Cache, hash: Fingerprint, now: Time, failing_fast: &FailingFast) -> Known {
+        cache.look_up(hash, Token::read(Field::Once(TOKEN)).unwrap(), now, failing_fast)
     }
 
     #[test]
     fn debug_shows_no_token() {
         let (mut cache, hash) = cache();
-        look_up(&mut cache, hash, at(1), &Outage::default());
+        look_up(&mut cache, hash, at(1), &FailingFast::default());
         let entry = cache.allowed.peek(&hash).unwrap();
         assert!(entry.in_use.is_some());
         let shown = format!("{entry:?}");
@@ -341,28 +341,28 @@ mod tests {
     fn a_refresh_is_put_off_and_never_brought_forward() {
         let (mut cache, hash) = cache();
         cache.heard_nothing(hash, at(1));
-        look_up(&mut cache, hash, at(2), &Outage::default());
+        look_up(&mut cache, hash, at(2), &FailingFast::default());
         assert_eq!(cache.next_due(), Some(at(8)));
         cache.heard_nothing(hash, at(7));
-        look_up(&mut cache, hash, at(8), &Outage::default());
+        look_up(&mut cache, hash, at(8), &FailingFast::default());
         assert_eq!(cache.next_due(), Some(at(12)));
     }
 
     #[test]
     fn what_is_stale_is_asked_about_again_once_others_are_answered() {
         let (mut cache, hash) = cache();
-        let mut outage = Outage::default();
+        let mut failing_fast = FailingFast::default();
         cache.heard_nothing(hash, at(9));
-        let stale = |is_new| Known::Stale { yes: Yes::listed(), is_new };
+        let stale = Known::Stale(Yes::listed());
         assert_eq!(
-            look_up(&mut cache, hash, at(11), &outage),
-            stale(true),
+            look_up(&mut cache, hash, at(11), &failing_fast),
+            stale,
             "a moment ago there was no answer"
         );
-        assert_eq!(look_up(&mut cache, hash, at(16), &outage), stale(false), "and none to anybody since");
-        outage.answered(at(17));
-        assert_eq!(look_up(&mut cache, hash, at(17), &outage), Known::Right);
+        assert_eq!(look_up(&mut cache, hash, at(16), &failing_fast), stale, "and none to anybody since");
+        failing_fast.answered(at(17));
+        assert_eq!(look_up(&mut cache, hash, at(17), &failing_fast), Known::Right);
         assert!(cache.take_due(at(17)).is_some());
-        assert_eq!(look_up(&mut cache, hash, at(17), &outage), Known::Right, "a refresh is no answer");
+        assert_eq!(look_up(&mut cache, hash, at(17), &failing_fast), Known::Right, "a refresh is no answer");
     }
 }

@@ -52,7 +52,7 @@ impl Authn {
         if flight.was_sent() {
             self.notice_silence(id, flight.sent_at, said, now, tally);
         } else {
-            self.outage.unsent(id);
+            self.failing_fast.unsent(id);
             tally.notice(Notice::Unsent, now);
         }
         if let (Some(payer), false) = (flight.payer, matches!(said, Said::No(..))) {
@@ -85,11 +85,11 @@ impl Authn {
     /// Whether the auth service gives answers at all.
     fn notice_silence(&mut self, id: FlightId, sent_at: Time, said: Said, now: Time, tally: &mut Tally) {
         if let Said::DontKnow(_) = said {
-            if self.outage.silent(id, sent_at, self.random.next(), now).is_some() {
+            if self.failing_fast.silent(id, sent_at, self.random.next(), now).is_some() {
                 tally.count(Counter::FailingFastBegun, now);
                 tally.notice(Notice::FailingFastBegun, now);
             }
-        } else if self.outage.answered(now).is_some() {
+        } else if self.failing_fast.answered(now).is_some() {
             tally.count(Counter::FailingFastEnded, now);
             tally.notice(Notice::FailingFastEnded, now);
         }

@@ -10,10 +10,10 @@ mod bounded;
 mod cache;
 mod canary;
 mod check;
+mod failing_fast;
 mod flights;
 mod hearing;
 mod local;
-mod outage;
 mod recent;
 mod throttle;
 
@@ -34,8 +34,8 @@ use crate::time::Time;
 use crate::token::{Fingerprint, Token};
 use cache::{Cache, Known};
 use canary::Canary;
+use failing_fast::{FailingFast, MayAsk};
 use flights::{Acquaintance, Flights, Waiter};
-use outage::{Leave, Outage};
 use recent::Recent;
 use throttle::{Payer, Throttle};
 
@@ -99,7 +99,7 @@ pub(crate) struct Authn {
     cache: Cache,
     recent: Recent,
     flights: Flights,
-    outage: Outage,
+    failing_fast: FailingFast,
     throttle: Throttle,
     canary: Option<Canary>,
     random: Random,
@@ -115,7 +115,7 @@ impl Authn {
             cache: Cache::new(settings.cache, seed),
             recent: Recent::new(seed),
             flights: Flights::new(settings.limits, seed),
-            outage: Outage::default(),
+            failing_fast: FailingFast::default(),
             throttle: Throttle::new(settings.throttle, seed),
             canary: settings.canary.map(|every| Canary::new(every, seed)),
             random: Random { seed, count: 0 },
@@ -170,16 +170,13 @@ impl Authn {
                 None => Ok(None),
             };
         }
-        let known = self.cache.look_up(hash, token, now, &self.outage);
+        let known = self.cache.look_up(hash, token, now, &self.failing_fast);
         let (counter, remembered) = match known {
             Known::Yes(yes) => (Counter::CacheHit, Ok(Some(yes))),
             Known::No(denial) => (Counter::CacheNegativeHit, Err(denial)),
-            Known::Stale { yes, is_new } => {
-                tally.count(Counter::CacheMiss, now);
-                if is_new {
-                    tally.notice(Notice::Stale, now);
-                }
-                (Counter::Stale, Ok(Some(yes)))
+            Known::Stale(yes) => {
+                self.note_stale(hash, now, tally);
+                (Counter::CacheMiss, Ok(Some(yes)))
             }
             Known::Right | Known::Nothing => (Counter::CacheMiss, Ok(None)),
         };
@@ -205,8 +202,8 @@ impl Authn {
             tally.count(Counter::Coalesced, now);
             return Ok(Decision::Wait);
         }
-        if self.outage.leave(now) != Leave::Granted {
-            return Err(Denial::FailingFast { retry_after: self.outage.retry_after(now) });
+        if self.failing_fast.may_ask(now) != MayAsk::Now {
+            return Err(Denial::FailingFast { retry_after: self.failing_fast.retry_after(now) });
         }
         let address = request.environment().client();
         // `/v1/auth` in a loop is no reason to charge for a token that is good.
@@ -233,7 +230,7 @@ impl Authn {
         tally: &mut Tally,
     ) -> FlightId {
         let flight = self.flights.start(hash, payer, is_refresh, now, now.after(self.deadline));
-        self.outage.asked(flight, self.random.next(), now);
+        self.failing_fast.asked(flight, self.random.next(), now);
         tally.count(Counter::Checks, now);
         flight
     }
@@ -242,12 +239,17 @@ impl Authn {
     fn honour(&mut self, hash: Fingerprint, now: Time, tally: &mut Tally) -> Option<Yes> {
         let yes = self.cache.honoured(hash, now)?;
         if !self.cache.is_in_force(hash, now) {
-            tally.count(Counter::Stale, now);
-            if self.cache.is_stale_news(hash) {
-                tally.notice(Notice::Stale, now);
-            }
+            self.note_stale(hash, now, tally);
         }
         Some(yes)
+    }
+
+    /// A stale yes lets a request pass: counted each time, told once for each token.
+    fn note_stale(&mut self, hash: Fingerprint, now: Time, tally: &mut Tally) {
+        tally.count(Counter::Stale, now);
+        if self.cache.is_stale_news(hash) {
+            tally.notice(Notice::Stale, now);
+        }
     }
 
     /// The stream is gone.
@@ -262,7 +264,7 @@ impl Authn {
             self.recent.forget();
             self.throttle.forget();
             self.flights.clock_went_back(now, now.after(self.deadline));
-            self.outage.clock_went_back(now);
+            self.failing_fast.clock_went_back(now);
             if let Some(canary) = &mut self.canary {
                 canary.clock_went_back(now);
             }

@@ -21,7 +21,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
-pub(super) struct Outage {
+pub(super) struct FailingFast {
     silences: u32,
     answered_at: Option<Time>,
     failing: Option<Failing>,
@@ -36,17 +36,17 @@ struct Failing {
 
 /// Whether a check may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Leave {
-    Granted,
+pub(super) enum MayAsk {
+    Now,
     /// Not before this; nothing: not before the probe that is under way has landed.
-    Refused(Option<Time>),
+    Later(Option<Time>),
 }
 
 /// A change that operators want to know of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Changed;
 
-impl Outage {
+impl FailingFast {
     /// Whether the service is known to give no answer.
     pub(super) const fn is_on(&self) -> bool {
         self.failing.is_some()
@@ -58,12 +58,12 @@ impl Outage {
     }
 
     /// Whether a check may be sent.
-    pub(super) fn leave(&self, now: Time) -> Leave {
+    pub(super) fn may_ask(&self, now: Time) -> MayAsk {
         match &self.failing {
-            None => Leave::Granted,
-            Some(Failing { probe: Some(_), .. }) => Leave::Refused(None),
-            Some(Failing { next_at, .. }) if *next_at <= now => Leave::Granted,
-            Some(Failing { next_at, .. }) => Leave::Refused(Some(*next_at)),
+            None => MayAsk::Now,
+            Some(Failing { probe: Some(_), .. }) => MayAsk::Later(None),
+            Some(Failing { next_at, .. }) if *next_at <= now => MayAsk::Now,
+            Some(Failing { next_at, .. }) => MayAsk::Later(Some(*next_at)),
         }
     }
 
@@ -153,49 +153,53 @@ mod tests {
         (0..number).fold(FlightId::first(), |id, _| id.next())
     }
 
-    fn failing() -> Outage {
-        let mut outage = Outage::default();
-        assert_eq!(outage.silent(flight(0), at(0), FULL, at(1)), None);
-        assert_eq!(outage.silent(flight(1), at(0), FULL, at(1)), None);
-        assert_eq!(outage.leave(at(1)), Leave::Granted);
-        assert_eq!(outage.silent(flight(2), at(0), FULL, at(1)), Some(Changed));
-        assert!(outage.is_on());
-        outage
+    fn failing() -> FailingFast {
+        let mut failing_fast = FailingFast::default();
+        assert_eq!(failing_fast.silent(flight(0), at(0), FULL, at(1)), None);
+        assert_eq!(failing_fast.silent(flight(1), at(0), FULL, at(1)), None);
+        assert_eq!(failing_fast.may_ask(at(1)), MayAsk::Now);
+        assert_eq!(failing_fast.silent(flight(2), at(0), FULL, at(1)), Some(Changed));
+        assert!(failing_fast.is_on());
+        failing_fast
     }
 
     #[test]
     fn one_probe_at_a_time_and_ever_rarer() {
-        let mut outage = failing();
+        let mut failing_fast = failing();
         let mut now = 1;
         for pause in [500, 1000, 2000, 4000, 5000, 5000] {
             let next = now + pause;
-            assert_eq!(outage.leave(at(next - 1)), Leave::Refused(Some(at(next))));
-            assert_eq!(u64::from(outage.retry_after(at(now))), pause.div_ceil(1000));
-            assert_eq!(outage.leave(at(next)), Leave::Granted);
-            outage.asked(flight(next), FULL, at(next));
-            assert_eq!(outage.leave(at(next + 60_000)), Leave::Refused(None), "one is under way");
-            assert_eq!(outage.silent(flight(7), at(0), FULL, at(next)), None, "another than the probe");
-            assert_eq!(outage.leave(at(next)), Leave::Refused(None));
-            assert_eq!(outage.silent(flight(next), at(next), FULL, at(next)), None);
+            assert_eq!(failing_fast.may_ask(at(next - 1)), MayAsk::Later(Some(at(next))));
+            assert_eq!(u64::from(failing_fast.retry_after(at(now))), pause.div_ceil(1000));
+            assert_eq!(failing_fast.may_ask(at(next)), MayAsk::Now);
+            failing_fast.asked(flight(next), FULL, at(next));
+            assert_eq!(failing_fast.may_ask(at(next + 60_000)), MayAsk::Later(None), "one is under way");
+            assert_eq!(failing_fast.silent(flight(7), at(0), FULL, at(next)), None, "another than the probe");
+            assert_eq!(failing_fast.may_ask(at(next)), MayAsk::Later(None));
+            assert_eq!(failing_fast.silent(flight(next), at(next), FULL, at(next)), None);
             now = next;
         }
-        assert_eq!(outage.answered(at(now)), Some(Changed));
-        assert_eq!((outage.is_on(), outage.leave(at(now))), (false, Leave::Granted));
-        assert_eq!(outage.answered(at(now)), None);
+        assert_eq!(failing_fast.answered(at(now)), Some(Changed));
+        assert_eq!((failing_fast.is_on(), failing_fast.may_ask(at(now))), (false, MayAsk::Now));
+        assert_eq!(failing_fast.answered(at(now)), None);
     }
 
     #[test]
     fn only_silence_in_a_row_counts_and_only_of_what_was_asked_since() {
-        let mut outage = Outage::default();
+        let mut failing_fast = FailingFast::default();
         for number in 0..10 {
-            assert_eq!(outage.silent(flight(number), at(number), FULL, at(number)), None);
-            assert_eq!(outage.silent(flight(number), at(number), FULL, at(number)), None);
-            assert_eq!(outage.answered(at(number)), None);
+            assert_eq!(failing_fast.silent(flight(number), at(number), FULL, at(number)), None);
+            assert_eq!(failing_fast.silent(flight(number), at(number), FULL, at(number)), None);
+            assert_eq!(failing_fast.answered(at(number)), None);
         }
         for number in 0..10 {
-            assert_eq!(outage.silent(flight(number), at(1), FULL, at(20)), None, "asked before the answer");
+            assert_eq!(
+                failing_fast.silent(flight(number), at(1), FULL, at(20)),
+                None,
+                "asked before the answer"
+            );
         }
-        assert!(!outage.is_on());
+        assert!(!failing_fast.is_on());
     }
 
     #[test]
@@ -209,11 +213,11 @@ mod tests {
 
     #[test]
     fn a_clock_that_goes_back_does_not_put_the_probe_off_for_ever() {
-        let mut outage = Outage::default();
+        let mut failing_fast = FailingFast::default();
         for number in 0..3 {
-            outage.silent(flight(number), at(3_600_000), FULL, at(3_600_000));
+            failing_fast.silent(flight(number), at(3_600_000), FULL, at(3_600_000));
         }
-        outage.clock_went_back(at(0));
-        assert_eq!(outage.leave(at(5000)), Leave::Granted);
+        failing_fast.clock_went_back(at(0));
+        assert_eq!(failing_fast.may_ask(at(5000)), MayAsk::Now);
     }
 }
