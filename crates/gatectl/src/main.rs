@@ -4,6 +4,8 @@
 //! [`Outcome`]; this file alone prints.
 
 mod cli;
+#[allow(dead_code, reason = "the commands that read it come next")]
+mod domain;
 mod explain;
 mod input;
 mod outcome;
