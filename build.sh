@@ -9,6 +9,7 @@ source scripts/tools.sh
 source scripts/plugin.sh
 source scripts/gateway.sh
 source scripts/docker.sh
+source scripts/image.sh
 source scripts/check.sh
 source scripts/test.sh
 
@@ -23,6 +24,10 @@ help() {
                   ./build.sh test envoy -- --nocapture websocket
   check           format, lints, documentation, licences and advisories of the dependencies, scripts.
   docker          runs README's \`docker run\` line and tries the gateway through the published port.
+  image [--push REGISTRY/NAME:TAG]…
+                  dist/image: the filter as an OCI image, for Istio and for Kubernetes' image volumes; copies it to the
+                  registries named, with the credentials that skopeo or docker login left. With --check it tries that,
+                  and Dockerfile, with a registry of its own.
   sabotage        shows that the tests bite: breaks the code in many small ways, each must fail a named test.
   fuzz [TARGET]   goes on until Ctrl-C or a crash; libFuzzer's options may follow (-max_total_time=60). It needs
                   neither cargo-fuzz nor nightly. \`test\` runs a fixed number of inputs.
@@ -36,6 +41,8 @@ $cache, named by version; deleting it is safe.
                             /etc/envoy/plugin.wasm becomes the plugin that was built, 0.0.0.0:8080 becomes
                             127.0.0.1:\$PORT, and 9901, if it is taken, any free port
   ENVOY_BIN=FILE            an Envoy to use; else \`envoy\` on PATH if it is $envoy_oldest_supported … ${envoy_pinned%.*}.x; else the wheel
+  IMAGE_SOURCE=URL          for image: where the sources are, as the image says it
+  REGISTRY_INSECURE=1       for image: push without a valid certificate to registries of other machines too
   WASM_TOOLCHAIN=debian     compile wasm with Debian's rustc-web even where the installed toolchain could
   XDG_CACHE_HOME=FOLDER     where the folder of tools goes; else ~/.cache
 END
@@ -49,7 +56,7 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 case $command in
-run | build | test | check | docker | sabotage | fuzz) scratch_dir ;;
+run | build | test | check | docker | image | sabotage | fuzz) scratch_dir ;;
 esac
 case $command in
 run) run_gateway "$@" ;;
@@ -57,6 +64,7 @@ build) build_plugin "$@" ;;
 test) run_tests "$@" ;;
 check) check "$@" ;;
 docker) docker_gateway "$@" ;;
+image) image "$@" ;;
 sabotage)
     need_envoy
     need_envoy_oldest
