@@ -35,7 +35,10 @@ image_platforms=(amd64 arm64)
 cargo_toml() { sed -n "s/^$1 = \"\(.*\)\"\$/\1/p" Cargo.toml; }
 # Not git's remote: clones of the same revision have different ones, and some hold a password.
 image_source() { echo "${IMAGE_SOURCE:-$(cargo_toml repository)}"; }
-image_revision() { git describe --always --abbrev=40 --exclude='*' --dirty 2>/dev/null || echo unknown; }
+image_revision() {
+    [[ -e .git ]] || { echo unknown && return; }
+    git describe --always --abbrev=40 --exclude='*' --dirty || die "git does not tell the revision, which belongs into the image (its words are above)"
+}
 
 # JSON, with sorted keys as docker prints them; what is not known is left out.
 image_annotations() { # REVISION
