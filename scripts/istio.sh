@@ -1,0 +1,110 @@
+# Sourced by build.sh: a real Istio control plane, its agent and Envoy on this machine, without containers, and the
+# tests in it. tests/istio/lab.sh starts it, in namespaces of its own.
+# shellcheck shell=bash
+
+istio_pinned=v0.0.0-20260827124520-eed52ebb66ad
+istio_called=1.31.0-dev
+kubernetes_pinned=1.34.4
+# What the modules in tests/istio/tools ask for. Any Go from 1.21 on fetches it by itself.
+go_for_istio=1.26.0
+go_that_fetches=1.21
+
+istio_folder=$cache/istio-$istio_pinned
+kubernetes_folder=$cache/kubernetes-$kubernetes_pinned
+
+need_istio() {
+    if [[ ! -d $istio_folder || ! -d $kubernetes_folder ]]; then
+        need_go_toolchain
+        [[ -d $istio_folder ]] || say "Istio $istio_called: building istiod, its agent and istioctl (about 8 minutes, once)"
+        keep "${istio_folder##*/}" istio_tools
+        [[ -d $kubernetes_folder ]] || say "Kubernetes $kubernetes_pinned: building its API server and kubectl (about 5 minutes, once)"
+        keep "${kubernetes_folder##*/}" kubernetes_tools
+    fi
+    need_debian_program etcd etcd-server "Kubernetes' API server keeps its objects in it"
+    need_debian_program docker-registry docker-registry "serves the image to Istio's agent"
+    have openssl || apt "makes the API server's key" openssl
+    have unshare || apt "gives the lab a network of its own" util-linux
+    have ip || apt "brings up the lab's network" iproute2
+    need_curl
+}
+
+# The modules' versions and hashes are in go.mod and go.sum: the same sources anywhere.
+istio_tools() { # FOLDER
+    go_build_tools tests/istio/tools/istio "$1/bin" "-X istio.io/istio/pkg/version.buildVersion=$istio_called" || return
+    local module
+    module=$(cd tests/istio/tools/istio && go list -m -f '{{.Dir}}' istio.io/istio) || return
+    cp "$module/manifests/charts/base/files/crd-all.gen.yaml" "$module/tools/packaging/common/envoy_bootstrap.json" "$1/" || return
+    chmod u+w "$1"/*.*
+}
+kubernetes_tools() { # FOLDER
+    local version=k8s.io/component-base/version
+    go_build_tools tests/istio/tools/kubernetes "$1/bin" \
+        "-X $version.gitVersion=v$kubernetes_pinned -X $version.gitMajor=${kubernetes_pinned%%.*} -X $version.gitMinor=$(cut -d . -f 2 <<<$kubernetes_pinned)"
+}
+go_build_tools() { # MODULE FOLDER LINKER'S FLAGS
+    mkdir -p "$2" && (cd "$1" && GOFLAGS='' go build -buildvcs=false -ldflags "-s -w $3" -o "$2/" tool) >&2
+}
+
+# Puts a Go on PATH that can build Istio.
+need_go_toolchain() {
+    if have go && version_in $go_that_fetches 9999 "$(GOTOOLCHAIN=local go env GOVERSION | sed 's/^go//; s/[- ].*//')"; then return; fi
+    need_curl
+    have unzip || apt "unpacks Go" unzip
+    [[ -d $cache/go-$go_for_istio ]] || say "Go $go_for_istio: Istio needs it, and here is none from $go_that_fetches on"
+    keep "go-$go_for_istio" go_toolchain
+    export PATH=$cache/go-$go_for_istio/bin:$PATH
+}
+# The module from which Go itself would get its next version. Whoever has no Go cannot let Go check it.
+go_toolchain_sha256=38461905b98c59173672814302e222ab43b652274bc0c95817b08b71ab66b705
+go_toolchain() { # FOLDER
+    local name=v0.0.1-go$go_for_istio.linux-amd64
+    curl -fsSL -o "$1/go.zip" "https://proxy.golang.org/golang.org/toolchain/@v/$name.zip" || return
+    if ! sha256sum --check --status <<<"$go_toolchain_sha256  $1/go.zip"; then
+        say "what came as Go $go_for_istio is something else"
+        return 1
+    fi
+    unzip -q "$1/go.zip" -d "$1" && mv "$1/golang.org/toolchain@$name"/* "$1/" && rm -r "$1/golang.org" "$1/go.zip" &&
+        chmod +x "$1"/bin/* "$1"/pkg/tool/*/*
+}
+
+# need_debian_program PROGRAM PACKAGE WHY: on PATH, from the system or from Debian's package, unpacked into the cache.
+# Installing the package would start a service.
+need_debian_program() {
+    if have "$1"; then return; fi
+    have apt-get || die "missing: $1 ($3). This machine has no apt-get: please install it and call again"
+    [[ -d $cache/$2 ]] || say "$1: from Debian's package $2, unpacked and not installed ($3)"
+    keep "$2" unpack_package "$2"
+    export PATH=$cache/$2/usr/bin:$PATH
+}
+unpack_package() { # PACKAGE FOLDER
+    [[ -n $(apt_candidate "$1") ]] || apt_get update >&2 || return
+    (cd "$2" && apt-get -q download "$1" >&2 && dpkg-deb -x ./*.deb . && rm ./*.deb)
+}
+
+# istio_lab COMMAND…: in a lab of its own. The lab's network, mounts and processes are nobody else's: it needs no free
+# port, changes no file of the machine, and nothing of it outlives the command.
+istio_lab() {
+    local user=()
+    [[ $(id -u) == 0 ]] || user=(--user --map-root-user)
+    unshare "${user[@]}" --net true 2>/dev/null ||
+        die "this machine allows no network namespaces (\`unshare ${user[*]} --net\` fails): Istio's lab needs them; root has them"
+    PATH=$istio_folder/bin:$kubernetes_folder/bin:$PATH ISTIO_FILES=$istio_folder ISTIO_CALLED=$istio_called \
+        unshare "${user[@]}" --net --mount --pid --fork --kill-child --mount-proc -- bash tests/istio/lab.sh "$@"
+}
+
+run_istio() { # [shell | FILTER AND ARGUMENTS FOR THE TESTS…]
+    need_rust
+    need_plugins
+    need_envoy
+    need_istio
+    step cargo build -p gatectl
+    export PLUGIN_WASM ENVOY_BIN
+    if [[ ${1:-} == shell ]]; then
+        istio_lab bash
+        return
+    fi
+    # All that needs a network happens before: the lab has none.
+    step cargo test -p testbed --test istio --no-run
+    printf '+ cargo test -p testbed --test istio -- --test-threads=1 %s\n' "$*" >&2
+    istio_lab cargo test --offline -p testbed --test istio -- --test-threads=1 "$@" || die "failed: the tests in Istio's lab"
+}
