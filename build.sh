@@ -12,6 +12,7 @@ source scripts/docker.sh
 source scripts/image.sh
 source scripts/check.sh
 source scripts/test.sh
+source scripts/istio.sh
 
 help() {
     cat <<END
@@ -28,6 +29,8 @@ help() {
                   dist/image: the filter as an OCI image, for Istio and for Kubernetes' image volumes; copies it to the
                   registries named, with the credentials that skopeo or docker login left. With --check it tries that,
                   and Dockerfile, with a registry of its own.
+  istio [FILTER]  the manifests in a real Istio: control plane, agent and Envoy on this machine, in namespaces of their own.
+                  \`istio shell\` starts it, applies nothing, and gives a shell with kubectl and istioctl.
   sabotage        shows that the tests bite: breaks the code in many small ways, each must fail a named test.
   fuzz [TARGET]   goes on until Ctrl-C or a crash; libFuzzer's options may follow (-max_total_time=60). It needs
                   neither cargo-fuzz nor nightly. \`test\` runs a fixed number of inputs.
@@ -56,7 +59,7 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 case $command in
-run | build | test | check | docker | image | sabotage | fuzz) scratch_dir ;;
+run | build | test | check | docker | image | istio | sabotage | fuzz) scratch_dir ;;
 esac
 case $command in
 run) run_gateway "$@" ;;
@@ -64,6 +67,7 @@ build) build_plugin "$@" ;;
 test) run_tests "$@" ;;
 check) check "$@" ;;
 docker) docker_gateway "$@" ;;
+istio) run_istio "$@" ;;
 image) image "$@" ;;
 sabotage)
     need_envoy
