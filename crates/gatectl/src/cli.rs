@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::cert::CertArgs;
 use crate::request::Answer;
 
 /// Checks and explains keptn-gateway's configuration, with the code that decides inside Envoy.
@@ -19,6 +20,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Validate(ValidateArgs),
     Explain(ExplainArgs),
+    Cert(CertArgs),
 }
 
 /// Says everything that is wrong with configurations, or will surprise, and where.

@@ -52,12 +52,7 @@ impl Source {
     ///
     /// A line that says why not.
     pub(crate) fn read(path: &Path) -> Result<Self, String> {
-        let (name, bytes) = if path == Path::new("-") {
-            ("standard input".to_owned(), read(io::stdin().lock()))
-        } else {
-            (visible(&path.to_string_lossy()), File::open(path).and_then(read))
-        };
-        let bytes = bytes.map_err(|error| format!("{name}: cannot be read: {error}"))?;
+        let (name, bytes) = read_file(path)?;
         match String::from_utf8(bytes) {
             Ok(text) => Ok(Self::new(name, text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned())),
             Err(error) => {
@@ -161,6 +156,23 @@ impl Source {
             let _ = writeln!(out, "{gutter} = help: {}", visible(help));
         }
         out
+    }
+}
+
+/// The bytes of a file, `-` being standard input, and how people call it.
+///
+/// # Errors
+///
+/// A line that says why it cannot be read.
+pub(crate) fn read_file(path: &Path) -> Result<(String, Vec<u8>), String> {
+    let (name, bytes) = if path == Path::new("-") {
+        ("standard input".to_owned(), read(io::stdin().lock()))
+    } else {
+        (visible(&path.to_string_lossy()), File::open(path).and_then(read))
+    };
+    match bytes {
+        Ok(bytes) => Ok((name, bytes)),
+        Err(error) => Err(format!("{name}: cannot be read: {error}")),
     }
 }
 

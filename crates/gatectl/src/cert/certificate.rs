@@ -1,0 +1,114 @@
+//! One certificate, as it is judged.
+
+use std::time::SystemTime;
+
+use rustls::client::verify_server_name;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::server::ParsedCertificate;
+use x509_cert::certificate::{CertificateInner, Raw};
+use x509_cert::der::oid::db::rfc5280::{ANY_EXTENDED_KEY_USAGE, ID_KP_SERVER_AUTH};
+use x509_cert::der::oid::{AssociatedOid, ObjectIdentifier};
+use x509_cert::der::{Decode, Encode as _};
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, SubjectAltName};
+use x509_cert::time::Time;
+
+use crate::source::visible;
+
+/// A certificate that could be parsed.
+#[derive(Debug)]
+pub(super) struct Certificate {
+    der: CertificateDer<'static>,
+    /// `Raw`: private CAs write serial numbers that RFC 5280 does not allow, and TLS works with them.
+    parsed: CertificateInner<Raw>,
+}
+
+impl Certificate {
+    /// `None` if it is not a certificate, or damaged.
+    pub(super) fn parse(der: &CertificateDer<'static>) -> Option<Self> {
+        let parsed = CertificateInner::from_der(der).ok()?;
+        Some(Self { der: der.clone(), parsed })
+    }
+
+    pub(super) fn der(&self) -> &CertificateDer<'static> {
+        &self.der
+    }
+
+    /// Whom it is about.
+    pub(super) fn subject(&self) -> String {
+        shown(&self.parsed.tbs_certificate().subject().to_string())
+    }
+
+    /// Who vouches for it.
+    pub(super) fn issuer(&self) -> String {
+        shown(&self.parsed.tbs_certificate().issuer().to_string())
+    }
+
+    /// Whether `other` says that this one issued it; no signature is checked.
+    pub(super) fn issued(&self, other: &Self) -> bool {
+        self.parsed.tbs_certificate().subject() == other.parsed.tbs_certificate().issuer()
+    }
+
+    pub(super) fn not_before(&self) -> Time {
+        self.parsed.tbs_certificate().validity().not_before
+    }
+
+    pub(super) fn not_after(&self) -> Time {
+        self.parsed.tbs_certificate().validity().not_after
+    }
+
+    pub(super) fn has_begun(&self, now: SystemTime) -> bool {
+        self.not_before().to_system_time() <= now
+    }
+
+    pub(super) fn has_ended(&self, now: SystemTime) -> bool {
+        self.not_after().to_system_time() < now
+    }
+
+    /// Its public key as DER, in the form that rustls gives a private key's.
+    pub(super) fn public_key(&self) -> Vec<u8> {
+        // What was parsed can be encoded.
+        self.parsed.tbs_certificate().subject_public_key_info().to_der().unwrap_or_default()
+    }
+
+    pub(super) fn is_ca(&self) -> bool {
+        self.extension::<BasicConstraints>().is_some_and(|constraints| constraints.ca)
+    }
+
+    /// Whether servers may use it.
+    pub(super) fn is_for_servers(&self) -> bool {
+        let is_fit =
+            |usage: &ObjectIdentifier| *usage == ID_KP_SERVER_AUTH || *usage == ANY_EXTENDED_KEY_USAGE;
+        self.extension::<ExtendedKeyUsage>().is_none_or(|usages| usages.0.iter().any(is_fit))
+    }
+
+    /// The hosts that it names, wildcards among them.
+    pub(super) fn hosts(&self) -> Vec<String> {
+        let names = self.extension::<SubjectAltName>().map(|names| names.0).unwrap_or_default();
+        let host = |name| match name {
+            GeneralName::DnsName(host) => Some(visible(host.as_ref())),
+            _ => None,
+        };
+        names.into_iter().filter_map(host).collect()
+    }
+
+    /// Whether a client that asked for `host` would be content with it.
+    ///
+    /// # Errors
+    ///
+    /// Why clients do not even look at its names.
+    pub(super) fn covers(&self, host: &str) -> Result<bool, String> {
+        let parsed = ParsedCertificate::try_from(&self.der).map_err(|error| error.to_string())?;
+        let name = ServerName::try_from(host);
+        Ok(name.is_ok_and(|name| verify_server_name(&parsed, &name).is_ok()))
+    }
+
+    fn extension<T: for<'a> Decode<'a> + AssociatedOid>(&self) -> Option<T> {
+        let found = self.parsed.tbs_certificate().get_extension::<T>().ok()?;
+        found.map(|(_, extension)| extension)
+    }
+}
+
+fn shown(name: &str) -> String {
+    if name.is_empty() { "without a name".to_owned() } else { visible(name) }
+}

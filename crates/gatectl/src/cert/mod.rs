@@ -1,0 +1,145 @@
+//! `gatectl cert`: the certificate that Keptn's clients see.
+
+mod certificate;
+mod finding;
+mod own;
+mod pair;
+mod pem_file;
+mod self_signed;
+mod target;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use clap::{Args, Subcommand};
+
+use crate::domain::Domain;
+use crate::outcome::{Exit, Outcome};
+use target::{Target, TargetArgs};
+
+/// Makes or checks a certificate, and prints the Secret that the gateway reads it from.
+///
+/// It needs no cluster: `gatectl cert … | kubectl apply -f -`. A gateway that runs takes the certificate up for
+/// new connections by itself.
+#[derive(Args, Debug)]
+pub(crate) struct CertArgs {
+    #[command(subcommand)]
+    command: CertCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum CertCommand {
+    SelfSigned(SelfSignedArgs),
+    Own(OwnArgs),
+}
+
+/// Makes a key and a self-signed certificate for a domain.
+///
+/// The key is ECDSA P-256. The certificate covers api.keptn.DOMAIN, *.keptn.DOMAIN and *.DOMAIN; onboarded
+/// applications have names two labels deeper, such as carts.sockshop-dev.DOMAIN, and need certificates of their
+/// own.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Exit codes:
+  0  the Secret is printed or written
+  1  the domain is not one; why is on standard error
+  2  the arguments make no sense, or the file cannot be written; why is on standard error
+
+Examples:
+  gatectl cert self-signed example.org | kubectl apply -f -
+  gatectl cert self-signed 10.0.0.1.nip.io:31390 --install standalone -o secret.yaml
+  gatectl cert self-signed localhost --install compose -o certs")]
+pub(crate) struct SelfSignedArgs {
+    /// Keptn's domain, such as example.org; the port of a NodePort may follow.
+    domain: OsString,
+
+    /// For how many days the certificate is valid.
+    #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u16).range(1..=3650))]
+    days: u16,
+
+    #[command(flatten)]
+    target: TargetArgs,
+}
+
+/// Checks a certificate and key of your own for a domain.
+///
+/// Everything that is wrong with them is said at once. The Secret is printed only if nothing is.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Exit codes:
+  0  the Secret is printed or written; there may be warnings, on standard error
+  1  the domain, the certificate or the key cannot be used; why is on standard error
+  2  the arguments make no sense, or a file cannot be read or written; why is on standard error
+
+Examples:
+  gatectl cert own example.org --cert fullchain.pem --key privkey.pem | kubectl apply -f -
+  gatectl cert own example.org --cert tls.crt --key tls.key --credential-name keptn-gateway-certificate")]
+pub(crate) struct OwnArgs {
+    /// Keptn's domain, such as example.org; the port of a NodePort may follow.
+    domain: OsString,
+
+    /// The certificate as PEM, and after it those of the CAs between it and the root.
+    #[arg(long, value_name = "FILE")]
+    cert: PathBuf,
+
+    /// Its private key as PEM: PKCS#8, PKCS#1 or SEC1, not encrypted.
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+
+    #[command(flatten)]
+    target: TargetArgs,
+}
+
+pub(crate) fn run(args: &CertArgs, now: SystemTime) -> Outcome {
+    let mut outcome = Outcome::default();
+    let (domain, target) = match &args.command {
+        CertCommand::SelfSigned(args) => (&args.domain, &args.target),
+        CertCommand::Own(args) => (&args.domain, &args.target),
+    };
+    let target = target.read().map_err(|why| outcome.cannot_run(&format!("gatectl: {why}")));
+    let domain = Domain::read(domain).map_err(|why| {
+        outcome.stderr.push_str(&why);
+        outcome.at_least(Exit::Bad);
+    });
+    match &args.command {
+        CertCommand::SelfSigned(args) => {
+            if let (Ok(target), Ok(domain)) = (target, domain) {
+                self_signed(&domain, args.days, &target, now, &mut outcome);
+            }
+        }
+        CertCommand::Own(args) => own(domain.ok().as_ref(), args, target.ok(), now, &mut outcome),
+    }
+    outcome
+}
+
+fn self_signed(domain: &Domain, days: u16, target: &Target, now: SystemTime, outcome: &mut Outcome) {
+    match self_signed::make(domain, days, now) {
+        Ok(pair) => {
+            target.deliver(&pair, outcome);
+            if outcome.exit == Exit::Good {
+                let host = domain.host();
+                outcome.stderr.push_str(&format!(
+                    "gatectl: note: {} are covered; onboarded applications have names two labels deeper,\n\
+                     such as carts.sockshop-dev.{host}, and need certificates of their own\n",
+                    self_signed::names(domain).join(", "),
+                ));
+            }
+        }
+        Err(why) => outcome.cannot_run(&format!("gatectl: the certificate cannot be made: {why}")),
+    }
+}
+
+/// The files are judged even if the domain is wrong: everything is said at once.
+fn own(
+    domain: Option<&Domain>,
+    args: &OwnArgs,
+    target: Option<Target>,
+    now: SystemTime,
+    outcome: &mut Outcome,
+) {
+    let pair = own::read(&args.cert, &args.key, domain, now, outcome);
+    if let (Some(pair), Some(target), Exit::Good) = (pair, target, outcome.exit) {
+        target.deliver(&pair, outcome);
+    }
+}
