@@ -135,24 +135,7 @@ push_image() { # FOLDER REGISTRY/NAME:TAG
     step skopeo --insecure-policy copy --quiet --all --preserve-digests --dest-tls-verify="$(registry_tls "$2")" "oci:$1" "docker://$2"
 }
 
-registry_bin=
-# Debian's, unpacked and not installed: the package would start a registry that is open to the network.
-need_registry() {
-    local version
-    if registry_bin=$(command -v docker-registry); then return; fi
-    have apt-get || die "docker-registry is not on PATH, and this machine has no apt-get to get it"
-    version=$(apt_candidate docker-registry) || true
-    if [[ ! -d $cache/docker-registry-$version ]]; then
-        apt_get update >"$scratch/apt.log" 2>&1 || say "apt-get update failed ($(tail -n 1 "$scratch/apt.log"))"
-        version=$(apt_candidate docker-registry) || die "apt knows no docker-registry: put one on PATH"
-        say "docker-registry $version: Debian's, unpacked (serves the image to those that pull it)"
-    fi
-    keep "docker-registry-$version" unpack_package "docker-registry=$version"
-    registry_bin=$cache/docker-registry-$version/usr/bin/docker-registry
-}
-unpack_package() { # PACKAGE=VERSION FOLDER
-    (cd "$2" && apt-get -q -o APT::Sandbox::User=root download "$1" && dpkg-deb -x ./*.deb . && rm ./*.deb) >&2
-}
+need_registry() { need_unpacked docker-registry docker-registry "serves the image to those that pull it"; }
 
 # start_registry [ADDRESS]: an empty registry for this run; sets registry_address. It knows how to delete, too.
 registry_address=
@@ -165,7 +148,7 @@ version: 0.1
 storage: { filesystem: { rootdirectory: "$scratch/registry" }, delete: { enabled: true } }
 http: { addr: "${1:-127.0.0.1:0}" }
 END
-    "$registry_bin" serve "$scratch/registry.yml" </dev/null >"$scratch/registry.log" 2>&1 &
+    docker-registry serve "$scratch/registry.yml" </dev/null >"$scratch/registry.log" 2>&1 &
     registry_pid=$!
     at_end+=(stop_registry)
     wait_until 30 registry_listens_or_gone || true

@@ -20,8 +20,9 @@ need_istio() {
         [[ -d $kubernetes_folder ]] || say "Kubernetes $kubernetes_pinned: building its API server and kubectl (about 5 minutes, once)"
         keep "${kubernetes_folder##*/}" kubernetes_tools
     fi
-    need_debian_program etcd etcd-server "Kubernetes' API server keeps its objects in it"
-    need_debian_program docker-registry docker-registry "serves the image to Istio's agent"
+    need_unpacked etcd etcd-server "Kubernetes' API server keeps its objects in it"
+    need_registry
+    need_skopeo
     have openssl || apt "makes the API server's key" openssl
     have unshare || apt "gives the lab a network of its own" util-linux
     have ip || apt "brings up the lab's network" iproute2
@@ -67,20 +68,6 @@ go_toolchain() { # FOLDER
         chmod +x "$1"/bin/* "$1"/pkg/tool/*/*
 }
 
-# need_debian_program PROGRAM PACKAGE WHY: on PATH, from the system or from Debian's package, unpacked into the cache.
-# Installing the package would start a service.
-need_debian_program() {
-    if have "$1"; then return; fi
-    have apt-get || die "missing: $1 ($3). This machine has no apt-get: please install it and call again"
-    [[ -d $cache/$2 ]] || say "$1: from Debian's package $2, unpacked and not installed ($3)"
-    keep "$2" unpack_package "$2"
-    export PATH=$cache/$2/usr/bin:$PATH
-}
-unpack_package() { # PACKAGE FOLDER
-    [[ -n $(apt_candidate "$1") ]] || apt_get update >&2 || return
-    (cd "$2" && apt-get -q download "$1" >&2 && dpkg-deb -x ./*.deb . && rm ./*.deb)
-}
-
 # istio_lab COMMAND…: in a lab of its own. The lab's network, mounts and processes are nobody else's: it needs no free
 # port, changes no file of the machine, and nothing of it outlives the command.
 istio_lab() {
@@ -98,7 +85,9 @@ run_istio() { # [shell | FILTER AND ARGUMENTS FOR THE TESTS…]
     need_envoy
     need_istio
     step cargo build -p gatectl
-    export PLUGIN_WASM ENVOY_BIN
+    make_image "$PLUGIN_WASM" "$(image_revision)" "$scratch/image"
+    export PLUGIN_WASM ENVOY_BIN LAB_IMAGE=$scratch/image
+    PATH=$(target_dir)/debug:$PATH
     if [[ ${1:-} == shell ]]; then
         istio_lab bash
         return

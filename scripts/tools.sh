@@ -189,3 +189,23 @@ need_go() {
 go_is_new_enough() { have go && version_in $go_oldest 9999 "$(GOTOOLCHAIN=local go env GOVERSION | sed 's/^go//; s/[- ].*//')"; }
 
 need_shellcheck() { have shellcheck || apt "reads the scripts" shellcheck; }
+
+# need_unpacked PROGRAM PACKAGE WHY: puts PROGRAM on PATH, from Debian's package, unpacked into the cache. For packages
+# whose installation would start a service.
+need_unpacked() {
+    local version
+    if have "$1"; then return; fi
+    have apt-get || die "$1 is not on PATH ($3), and this machine has no apt-get to get it"
+    version=$(apt_candidate "$2") || true
+    if [[ -z $version || ! -d $cache/$2-$version ]]; then
+        scratch_dir
+        apt_get update >"$scratch/apt.log" 2>&1 || say "apt-get update failed ($(tail -n 1 "$scratch/apt.log"))"
+        version=$(apt_candidate "$2") || die "apt knows no $2: put $1 on PATH ($3)"
+        say "$1 $version: Debian's, unpacked and not installed ($3)"
+    fi
+    keep "$2-$version" unpack_package "$2=$version"
+    PATH=$cache/$2-$version/usr/bin:$PATH
+}
+unpack_package() { # PACKAGE=VERSION FOLDER
+    (cd "$2" && apt-get -q -o APT::Sandbox::User=root download "$1" && dpkg-deb -x ./*.deb . && rm ./*.deb) >&2
+}

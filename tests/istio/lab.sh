@@ -3,19 +3,24 @@
 # Envoy over mutual TLS. It starts all of it, runs COMMAND with `kubectl` and `istioctl` at hand, and everything ends
 # with COMMAND.
 #
-#   lab.sh COMMAND…     called by scripts/istio.sh, inside network, mount and process namespaces of its own. There all
+#   lab.sh COMMAND…      called by scripts/istio.sh, inside network, mount and process namespaces of its own. There all
 #                       ports are free, and /etc and /var/lib are covered by copies that are written to memory.
 #
-# COMMAND gets LAB (the folder with everybody's logs), KUBECONFIG, and the addresses below.
+# COMMAND gets LAB (the folder with everybody's logs), KUBECONFIG, the addresses below, and the plugin as file, as image in
+# a registry, and on a web server.
 set -euo pipefail
 # Outside its namespaces it would take ports 80, 443 and 6443 and write to /etc.
 [[ $$ == 1 ]] || { echo "lab.sh: ./build.sh istio runs this" >&2; exit 2; }
 
 # The machine's own addresses for what pods have elsewhere. Kubernetes takes no loopback address for an endpoint.
-export LAB_GATEWAY_ADDRESS=10.9.0.1 LAB_API_SERVICE=10.9.0.2 LAB_CONFIGURATION_SERVICE=10.9.0.3 LAB_OTHER=10.9.0.4
+gateway=10.9.0.1
+export LAB_API_SERVICE=10.9.0.2:8080 LAB_CONFIGURATION_SERVICE=10.9.0.3:8080 LAB_CARTS=10.9.0.4:8080 LAB_BRIDGE=10.9.0.5:8080 LAB_NGINX=10.9.0.6:8080
+registry=10.9.0.7:5000
 
 ip link set lo up
-for address in $LAB_GATEWAY_ADDRESS $LAB_API_SERVICE $LAB_CONFIGURATION_SERVICE $LAB_OTHER; do ip address add "$address/32" dev lo; done
+for address in $gateway $LAB_API_SERVICE $LAB_CONFIGURATION_SERVICE $LAB_CARTS $LAB_BRIDGE $LAB_NGINX $registry; do
+    ip address add "${address%:*}/32" dev lo
+done
 
 LAB=$(mktemp -d "${TMPDIR:-/tmp}/keptn-gateway-lab.XXXXXX")
 export LAB KUBECONFIG=$LAB/kubeconfig
@@ -72,7 +77,7 @@ YAML
 
 start etcd etcd --data-dir "$LAB/etcd" --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379
 start kube-apiserver kube-apiserver --etcd-servers http://127.0.0.1:2379 --cert-dir "$LAB/certificates" \
-    --bind-address 127.0.0.1 --advertise-address $LAB_GATEWAY_ADDRESS --secure-port 6443 --token-auth-file "$LAB/tokens.csv" --authorization-mode RBAC \
+    --bind-address 127.0.0.1 --advertise-address $gateway --secure-port 6443 --token-auth-file "$LAB/tokens.csv" --authorization-mode RBAC \
     --disable-admission-plugins ServiceAccount --feature-gates ImageVolume=true \
     --service-account-key-file "$LAB/service-accounts.key" --service-account-signing-key-file "$LAB/service-accounts.key" \
     --service-account-issuer https://kubernetes.default --api-audiences https://kubernetes.default,istio-ca \
@@ -83,6 +88,22 @@ kubectl wait --for condition=established --timeout 60s crd --all >/dev/null
 kubectl create namespace istio-system >/dev/null
 kubectl create namespace keptn >/dev/null
 kubectl -n istio-system create serviceaccount istio-ingressgateway >/dev/null
+kubectl apply -f tests/istio/cluster.yaml >/dev/null
+# No kubelet runs here, so nobody else says so.
+kubectl -n istio-system patch pod istio-ingressgateway-0 --subresource status --type merge \
+    -p "{\"status\":{\"phase\":\"Running\",\"podIP\":\"$gateway\",\"podIPs\":[{\"ip\":\"$gateway\"}],\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}" >/dev/null
+
+source scripts/common.sh
+source scripts/tools.sh
+source scripts/gateway.sh
+source scripts/docker.sh
+source scripts/image.sh
+scratch=$LAB
+export LAB_IMAGE_URL=oci://$registry/keptn/keptn-gateway:1
+LAB_IMAGE_SHA256=$(image_istio_sha256 "$LAB_IMAGE")
+export LAB_IMAGE_SHA256
+start_registry $registry
+REGISTRY_INSECURE=1 push_image "$LAB_IMAGE" "${LAB_IMAGE_URL#oci://}" 2>/dev/null
 
 start istiod env PILOT_ENABLE_ALPN_FILTER=false PILOT_ENABLE_METADATA_EXCHANGE=false POD_NAMESPACE=istio-system POD_NAME=istiod-0 \
     pilot-discovery discovery --kubeconfig "$KUBECONFIG" --meshConfig "$LAB/mesh.yaml" --grpcAddr 127.0.0.1:15010 \
@@ -104,7 +125,7 @@ statusPort: 15020
 proxyAdminPort: 15000
 YAML
 )
-start agent env -C "$LAB/agent" POD_NAME=istio-ingressgateway-0 POD_NAMESPACE=istio-system INSTANCE_IP=$LAB_GATEWAY_ADDRESS \
+start agent env -C "$LAB/agent" POD_NAME=istio-ingressgateway-0 POD_NAMESPACE=istio-system INSTANCE_IP=$gateway \
     SERVICE_ACCOUNT=istio-ingressgateway ISTIO_META_CLUSTER_ID=Kubernetes ISTIO_META_ISTIO_VERSION="$ISTIO_CALLED" \
     ISTIOD_SAN=istiod.istio-system.svc CA_ADDR=localhost:15012 \
     ISTIO_METAJSON_LABELS='{"istio":"ingressgateway","app":"istio-ingressgateway"}' WASM_INSECURE_REGISTRIES='*' \
