@@ -112,3 +112,8 @@ impl Certificate {
 fn shown(name: &str) -> String {
     if name.is_empty() { "without a name".to_owned() } else { visible(name) }
 }
+
+/// What the one at this place of a file is called.
+pub(super) fn number(index: usize) -> String {
+    format!("certificate number {}", index.saturating_add(1))
+}

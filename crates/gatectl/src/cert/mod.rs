@@ -1,6 +1,7 @@
 //! `gatectl cert`: the certificate that Keptn's clients see.
 
 mod certificate;
+mod checks;
 mod finding;
 mod own;
 mod pair;
@@ -118,11 +119,12 @@ fn self_signed(domain: &Domain, days: u16, target: &Target, now: SystemTime, out
         Ok(pair) => {
             target.deliver(&pair, outcome);
             if outcome.exit == Exit::Good {
-                let host = domain.host();
+                let [api, keptn, all] = self_signed::names(domain);
                 outcome.stderr.push_str(&format!(
-                    "gatectl: note: {} are covered; onboarded applications have names two labels deeper,\n\
-                     such as carts.sockshop-dev.{host}, and need certificates of their own\n",
-                    self_signed::names(domain).join(", "),
+                    "gatectl: note: the certificate covers {api}, {keptn} and {all};\n\
+                     onboarded applications have names two labels deeper, such as carts.sockshop-dev.{},\n\
+                     and need certificates of their own\n",
+                    domain.host(),
                 ));
             }
         }

@@ -35,23 +35,19 @@ const BEGIN: &[u8] = b"-----BEGIN ";
 pub(super) fn parse(name: &str, bytes: &[u8], role: Role) -> Result<Vec<Block>, Finding> {
     let count = bytes.windows(BEGIN.len()).filter(|window| *window == BEGIN).count();
     if count == 0 {
-        let command = match role {
-            Role::Certificate => "x509",
-            Role::Key => "pkey",
+        let (command, label) = match role {
+            Role::Certificate => ("x509", "CERTIFICATE"),
+            Role::Key => ("pkey", "PRIVATE KEY"),
         };
-        // ASN.1's tag of a sequence, which both begin with.
-        return Err(if bytes.starts_with(b"0") {
+        // ASN.1's sequence with a length of more than a byte: both begin so.
+        return Err(if matches!(bytes, [0x30, 0x80..=0x84, ..]) {
             let help = format!(
                 "convert it: openssl {command} -inform der -in {name} -out FILE; from PKCS#12: openssl pkcs12 \
                  -nodes -in {name} -out FILE"
             );
             Finding::problem(name, "this is not PEM; it seems to be DER or PKCS#12", help)
         } else {
-            Finding::problem(
-                name,
-                "there is no PEM in it",
-                "PEM is text with lines such as -----BEGIN …-----",
-            )
+            Finding::problem(name, "this is not PEM", format!("take the file with -----BEGIN {label}-----"))
         });
     }
     let broken = |message: &str| {

@@ -101,6 +101,7 @@ fn actual() -> BTreeMap<String, String> {
     ] {
         all.insert(name.to_owned(), format!("$ gatectl {}\n{}", args.join(" "), gatectl(args)));
     }
+    all.extend(crate::cert::golden());
     all
 }
 

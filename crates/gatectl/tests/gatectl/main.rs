@@ -1,6 +1,7 @@
 //! The built `gatectl`, run as people run it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test equipment may panic")]
 
+mod cert;
 mod explain;
 mod golden;
 mod manners;
