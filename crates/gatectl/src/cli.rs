@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cert::CertArgs;
+use crate::render::{DomainArgs, RenderArgs};
 use crate::request::Answer;
 
 /// Checks and explains keptn-gateway's configuration, with the code that decides inside Envoy.
@@ -20,6 +21,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Validate(ValidateArgs),
     Explain(ExplainArgs),
+    Render(RenderArgs),
+    Domain(DomainArgs),
     Cert(CertArgs),
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct Domain {
 }
 
 /// What is wrong, where, and what to write.
-type Wrong = (Range<usize>, String, String);
+pub(crate) type Wrong = (Range<usize>, String, String);
 
 impl Domain {
     /// Reads the argument DOMAIN.
@@ -130,7 +130,7 @@ fn parse(text: &str) -> Result<Domain, Wrong> {
 }
 
 /// A port that starts at `start` of the argument.
-fn parse_port(text: &str, start: usize) -> Result<u16, Wrong> {
+pub(crate) fn parse_port(text: &str, start: usize) -> Result<u16, Wrong> {
     let is_canonical = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
     let port = if is_canonical { text.parse().ok() } else { None };
     port.ok_or_else(|| {
@@ -141,7 +141,7 @@ fn parse_port(text: &str, start: usize) -> Result<u16, Wrong> {
 }
 
 /// Checks the label that starts at `start` of the argument.
-fn check_label(label: &str, start: usize) -> Result<(), Wrong> {
+pub(crate) fn check_label(label: &str, start: usize) -> Result<(), Wrong> {
     let whole = start..start.saturating_add(label.len());
     let wrong =
         |span: Range<usize>, message: &str, help: &str| Err((span, message.to_owned(), help.to_owned()));

@@ -11,6 +11,7 @@ mod explain;
 mod input;
 mod outcome;
 mod redact;
+mod render;
 mod request;
 mod source;
 mod validate;
@@ -27,6 +28,8 @@ fn main() -> ExitCode {
     let outcome = match Cli::try_parse() {
         Ok(Cli { command: Command::Validate(args) }) => validate::run(&args),
         Ok(Cli { command: Command::Explain(args) }) => explain::run(&args),
+        Ok(Cli { command: Command::Render(args) }) => render::render(&args),
+        Ok(Cli { command: Command::Domain(args) }) => render::domain(&args),
         Ok(Cli { command: Command::Cert(args) }) => cert::run(&args, SystemTime::now()),
         Err(error) => redact::usage_error(error),
     };

@@ -9,7 +9,7 @@ mod yaml;
 use core::ops::Range;
 use std::rc::Rc;
 
-use gate::config::{Config, Excerpt, Problem, Problems};
+use gate::config::{Config, Excerpt, Problem, Problems, Step};
 use serde_json::Value;
 
 use crate::source::{Note, Source};
@@ -43,6 +43,11 @@ pub(crate) struct Judged {
     pub(crate) notes: Vec<Note>,
     /// What is valid in it, but may surprise.
     pub(crate) warnings: Vec<Note>,
+    /// What it says, as JSON.
+    pub(crate) value: Value,
+    /// Where `hosts` and the names of `upstreams` stand in it: their places, and notes without words. What
+    /// becomes of these is not the core's to judge.
+    pub(crate) marks: Vec<Note>,
     /// The bytes of the source that are not to be shown.
     secrets: Vec<Range<usize>>,
 }
@@ -223,6 +228,8 @@ fn judge_text(text: &str, node: &Node, source: &Source) -> Judged {
     Judged {
         notes: judged.notes.into_iter().map(outer).collect(),
         warnings: judged.warnings.into_iter().map(outer).collect(),
+        marks: judged.marks.into_iter().map(outer).collect(),
+        value: judged.value,
         config: judged.config,
         secrets,
     }
@@ -231,13 +238,35 @@ fn judge_text(text: &str, node: &Node, source: &Source) -> Judged {
 fn judge_node(top: &Node, source: &Source) -> Judged {
     let mut notes = Vec::new();
     repeated_keys(top, "", &mut notes);
-    let config = Config::from_value(&top.to_value());
+    let value = top.to_value();
+    let config = Config::from_value(&value);
     let problems = config.as_ref().err().into_iter().flat_map(Problems::iter);
     notes.extend(problems.map(|problem| note_of(problem, top, source)));
     let warnings = config.iter().flat_map(Config::warnings);
     let warnings = warnings.map(|problem| Note { is_warning: true, ..note_of(problem, top, source) });
     let warnings = in_order(warnings.collect());
-    Judged { config: config.ok(), notes: in_order(notes), warnings, secrets: secrets::of(top) }
+    let (notes, marks, secrets) = (in_order(notes), marks(top), secrets::of(top));
+    Judged { config: config.ok(), notes, warnings, value, marks, secrets }
+}
+
+fn marks(top: &Node) -> Vec<Note> {
+    let key = |key: &str| Step::Key(key.to_owned());
+    let upstreams = match top.get("upstreams").map(|upstreams| &upstreams.data) {
+        Some(Data::List(items)) => items.len(),
+        _ => 0,
+    };
+    let hosts = ("hosts".to_owned(), vec![key("hosts")]);
+    let upstreams = (0..upstreams).map(|index| {
+        (format!("upstreams[{index}].name"), vec![key("upstreams"), Step::Index(index), key("name")])
+    });
+    let mark = |(place, steps): (String, Vec<Step>)| Note {
+        is_warning: false,
+        span: top.follow(&steps).node.opening(),
+        message: place,
+        help: None,
+        quote: None,
+    };
+    [hosts].into_iter().chain(upstreams).map(mark).collect()
 }
 
 /// In the order of the file; the core's is the places'.

@@ -1,0 +1,165 @@
+//! What is asked of people before there are manifests, judged so that nothing of it can leave its place.
+
+use core::fmt;
+use core::ops::Range;
+use std::ffi::OsStr;
+
+use clap::ValueEnum;
+use serde_json::Value;
+
+use super::arguments::AnswersArgs;
+use super::configuration::{self, Given};
+use super::plugin::{self, Fetched};
+use super::upstream::{self, Upstream};
+use crate::domain::Domain;
+use crate::outcome::{Exit, Outcome};
+use crate::source::{Note, Source};
+
+/// Ingresses stand before an installation without Istio, and Keptn's is one.
+const DEFAULT_TRUSTED_HOPS: u8 = 1;
+
+/// A way to install the gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Install {
+    /// Istio, the filter from a file that the ingress gateway's pods mount
+    Istio,
+    /// Istio, the filter fetched over HTTP
+    IstioHttp,
+    /// Istio's WasmPlugin, the filter from an image
+    Wasmplugin,
+    /// Istio's TrafficExtension (1.30 and newer), the filter from an image
+    Trafficextension,
+    /// Kubernetes without Istio
+    Standalone,
+    /// docker compose, with services of one's own
+    Compose,
+    /// all of these
+    All,
+}
+
+impl Install {
+    /// Whether what belongs to `other` belongs to this one.
+    pub(crate) fn covers(self, other: Self) -> bool {
+        self == Self::All || self == other
+    }
+
+    pub(crate) const fn is_istio(self) -> bool {
+        matches!(self, Self::Istio | Self::IstioHttp | Self::Wasmplugin | Self::Trafficextension)
+    }
+
+    /// Whether Istio fetches the plugin.
+    pub(crate) const fn fetches(self) -> bool {
+        matches!(self, Self::IstioHttp | Self::Wasmplugin | Self::Trafficextension)
+    }
+}
+
+/// As in `--install`.
+impl fmt::Display for Install {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.to_possible_value().as_ref().map_or("", |value| value.get_name()))
+    }
+}
+
+/// Everything that the templates are filled in with.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    pub(crate) install: Install,
+    pub(crate) domain: Domain,
+    /// Keptn's.
+    pub(crate) namespace: String,
+    /// The ingress gateway's.
+    pub(crate) gateway_namespace: String,
+    /// The plugin's configuration inside Istio; the gate accepts it.
+    pub(crate) in_istio: Value,
+    /// The plugin's configuration elsewhere; the gate accepts it.
+    pub(crate) elsewhere: Value,
+    pub(crate) upstreams: Vec<Upstream>,
+    /// Where Istio fetches the plugin.
+    pub(crate) fetched: Fetched,
+    /// How many proxies that append to `X-Forwarded-For` stand before the gateway.
+    pub(crate) trusted_hops: u8,
+}
+
+impl Answers {
+    /// Reads the arguments and the configuration. What is wrong with them, all of it, is told on standard
+    /// error; so is what may surprise.
+    pub(crate) fn read(domain: &OsStr, args: &AnswersArgs, outcome: &mut Outcome) -> Option<Self> {
+        let install = args.install;
+        let domain = Domain::read(domain).map_err(|why| {
+            outcome.stderr.push_str(&why);
+            outcome.at_least(Exit::Bad);
+        });
+        let domain = domain.ok();
+        let namespace = told(read_namespace("--namespace", &args.namespace), outcome);
+        let gateway_namespace = told(read_namespace("--gateway-namespace", &args.gateway_namespace), outcome);
+        let upstreams = upstream::read_all(&args.upstreams, outcome);
+        let fetched = plugin::read(args, outcome);
+        if args.trusted_hops.is_some() && install.is_istio() {
+            outcome.cannot_run(
+                "gatectl: --trusted-hops is for --install standalone and compose\n  help: in Istio it is \
+                 numTrustedProxies of the mesh or of the gateway's pods",
+            );
+        }
+        let (domain, upstreams, fetched) = (domain?, upstreams?, fetched?);
+        let (namespace, gateway_namespace) = (namespace?, gateway_namespace?);
+        let names: Vec<_> = upstreams.iter().map(|upstream| upstream.name.clone()).collect();
+        let hosts = [domain.api_host(), "api.keptn".to_owned()];
+        let of_domain = (install.is_istio() || install == Install::All).then_some(hosts.as_slice());
+        let given = Given { hosts: of_domain, upstreams: &names };
+        let own = configuration::read(args.config.as_deref(), &given, outcome)?;
+        let cluster = format!("outbound|8080||api-service.{namespace}.svc.cluster.local");
+        let authority = format!("api-service.{namespace}:8080");
+        let auth = Some((cluster.as_str(), authority.as_str()));
+        let in_istio = configuration::complete(&own, Some(&hosts), auth, outcome)?;
+        let elsewhere = configuration::complete(&own, None, None, outcome)?;
+        let trusted_hops = args.trusted_hops.unwrap_or(DEFAULT_TRUSTED_HOPS);
+        Some(Self {
+            install,
+            domain,
+            namespace,
+            gateway_namespace,
+            in_istio,
+            elsewhere,
+            upstreams,
+            fetched,
+            trusted_hops,
+        })
+    }
+}
+
+fn told<T>(read: Result<T, String>, outcome: &mut Outcome) -> Option<T> {
+    read.map_err(|why| outcome.cannot_run(&why)).ok()
+}
+
+/// The name of a namespace: a label as RFC 1123 has it.
+fn read_namespace(option: &str, argument: &OsStr) -> Result<String, String> {
+    let text = argument.to_string_lossy();
+    let is_of_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let odd = text.char_indices().find(|(_, character)| !is_of_name(*character));
+    let wrong = if text.is_empty() {
+        Some((0..0, "this is empty"))
+    } else if let Some((at, odd)) = odd {
+        let span = at..at.saturating_add(odd.len_utf8());
+        Some((span, "a namespace has lower-case letters, digits and hyphens"))
+    } else if text.len() > 63 {
+        Some((63..text.len(), "a namespace has 63 characters at most"))
+    } else if text.starts_with('-') {
+        Some((0..1, "a namespace does not begin with a hyphen"))
+    } else if text.ends_with('-') {
+        Some((text.len().saturating_sub(1)..text.len(), "a namespace does not end with a hyphen"))
+    } else {
+        None
+    };
+    let help = "`kubectl get namespaces` shows those that there are";
+    wrong.map_or_else(
+        || Ok(text.to_string()),
+        |(span, message)| Err(refuse(option, &text, span, message, help)),
+    )
+}
+
+/// Whole lines about an option's argument, with a caret.
+pub(super) fn refuse(option: &str, text: &str, span: Range<usize>, message: &str, help: &str) -> String {
+    let help = Some(help.to_owned());
+    let note = Note { is_warning: false, span, message: message.to_owned(), help, quote: None };
+    Source::new(option.to_owned(), text.to_owned()).show(&note)
+}

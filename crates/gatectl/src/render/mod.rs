@@ -1,0 +1,162 @@
+//! `gatectl render` and `gatectl domain`: the manifests, from a configuration and a few answers.
+
+mod answers;
+mod arguments;
+mod configuration;
+mod plugin;
+mod templates;
+#[cfg(test)]
+mod tests;
+mod upstream;
+mod write;
+mod yaml;
+
+use core::fmt::Write as _;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use answers::{Answers, Install};
+use arguments::AnswersArgs;
+pub(crate) use arguments::{DomainArgs, RenderArgs};
+use templates::{Part, Renderer, TEMPLATES, Template};
+use write::{Change, MARK};
+
+use crate::outcome::{Exit, Outcome};
+use crate::source::visible;
+
+/// `gatectl render`.
+pub(crate) fn render(args: &RenderArgs) -> Outcome {
+    let mut outcome = Outcome::default();
+    if let Some(answers) = read(&args.domain, &args.answers, &mut outcome) {
+        let is_wanted = |template: &Template| match args.answers.output {
+            None => template.part == Part::Objects,
+            Some(_) => template.part != Part::Keptn,
+        };
+        deliver(&answers, &is_wanted, args.answers.output.as_deref(), &mut outcome);
+    }
+    outcome
+}
+
+/// `gatectl domain`.
+pub(crate) fn domain(args: &DomainArgs) -> Outcome {
+    let mut outcome = Outcome::default();
+    if args.answers.install == Install::Compose {
+        outcome.cannot_run(
+            "gatectl: nothing in --install compose depends on the domain\n  help: `gatectl cert self-signed \
+             DOMAIN --install compose` makes its certificate",
+        );
+    }
+    let Some(answers) = read(&args.domain, &args.answers, &mut outcome) else { return outcome };
+    let is_wanted = |template: &Template| template.has_domain;
+    if let Some(folder) = &args.answers.output
+        && !is_rendered(folder, &answers, &mut outcome)
+    {
+        return outcome;
+    }
+    deliver(&answers, &is_wanted, args.answers.output.as_deref(), &mut outcome);
+    if outcome.exit == Exit::Good {
+        let _ = write!(outcome.stderr, "{}", what_remains(&answers));
+    }
+    outcome
+}
+
+/// The answers, if nothing at all is wrong.
+fn read(domain: &OsStr, args: &AnswersArgs, outcome: &mut Outcome) -> Option<Answers> {
+    if args.output.is_none() && matches!(args.install, Install::Compose | Install::All) {
+        outcome.cannot_run(&format!(
+            "gatectl: --install {} is files, and no stream for kubectl\n  help: -o FOLDER says where they go",
+            args.install
+        ));
+    }
+    Answers::read(domain, args, outcome).filter(|_| outcome.exit == Exit::Good)
+}
+
+/// Prints or writes what is wanted of the installation: all of it or nothing.
+fn deliver(
+    answers: &Answers,
+    is_wanted: &dyn Fn(&Template) -> bool,
+    folder: Option<&Path>,
+    outcome: &mut Outcome,
+) {
+    match files(answers, is_wanted) {
+        Err(why) => outcome.cannot_run(&why),
+        Ok(files) => match folder {
+            None => outcome.stdout = stream(&files),
+            Some(folder) => write(folder, &files, outcome),
+        },
+    }
+}
+
+fn files(answers: &Answers, is_wanted: &dyn Fn(&Template) -> bool) -> Result<Vec<(PathBuf, String)>, String> {
+    let renderer = Renderer::new(answers)?;
+    let templates =
+        TEMPLATES.iter().filter(|template| template.is_of(answers.install) && is_wanted(template));
+    templates.map(|template| Ok((PathBuf::from(template.path), renderer.render(template)?))).collect()
+}
+
+fn stream(files: &[(PathBuf, String)]) -> String {
+    files.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("---\n")
+}
+
+fn write(folder: &Path, files: &[(PathBuf, String)], outcome: &mut Outcome) {
+    let marked: Vec<_> = files.iter().map(|(path, text)| (path.clone(), format!("{MARK}\n{text}"))).collect();
+    let folder_name = visible(&folder.to_string_lossy());
+    match write::all(folder, &marked) {
+        Ok(changes) => {
+            let mut has_changed = false;
+            for ((path, _), change) in marked.iter().zip(changes) {
+                let what = match change {
+                    Change::New => "new",
+                    Change::Changed => "changed",
+                    Change::None => continue,
+                };
+                has_changed = true;
+                let name = visible(&folder.join(path).to_string_lossy());
+                let _ = writeln!(outcome.stderr, "{name}: {what}");
+            }
+            if !has_changed {
+                let _ = writeln!(outcome.stderr, "{folder_name}: nothing has changed");
+            }
+        }
+        Err(problems) => problems.iter().for_each(|why| outcome.cannot_run(why)),
+    }
+}
+
+/// Whether the folder has the files of this installation; if not, that is told.
+fn is_rendered(folder: &Path, answers: &Answers, outcome: &mut Outcome) -> bool {
+    let of_installation = |template: &&Template| {
+        template.is_of(answers.install) && template.has_domain && template.part != Part::Keptn
+    };
+    let missing: Vec<_> = TEMPLATES
+        .iter()
+        .filter(of_installation)
+        .map(|template| folder.join(template.path))
+        .filter(|path| !path.exists())
+        .collect();
+    for path in &missing {
+        outcome.cannot_run(&format!("{}: there is no such file", visible(&path.to_string_lossy())));
+    }
+    if !missing.is_empty() {
+        outcome.cannot_run(&format!(
+            "  help: `gatectl render --install {} -o …` writes the folder",
+            answers.install
+        ));
+    }
+    missing.is_empty()
+}
+
+/// What depends on the domain besides our objects and Keptn's.
+fn what_remains(answers: &Answers) -> String {
+    let domain = &answers.domain;
+    let cert = match answers.install {
+        Install::Standalone => format!("gatectl cert self-signed {domain} --install standalone"),
+        _ => format!("gatectl cert self-signed {domain}"),
+    };
+    format!(
+        "What else depends on the domain:\n\
+         - the certificate must cover it: {cert} | kubectl apply -f -, or gatectl cert own\n\
+         - services that are onboarded already keep the old one\n\
+         - an exposed bridge does so too, until it is exposed anew\n\
+         - Keptn's command line must be told: keptn auth --endpoint=https://api.keptn.{domain} --api-token=…\n"
+    )
+}

@@ -1,0 +1,106 @@
+//! Files of a folder, all of them or none.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use crate::draft::{Access, Draft};
+use crate::source::visible;
+
+/// The first line of every file that is written here. Others are not overwritten.
+pub(crate) const MARK: &str = "# Made by gatectl render.";
+
+/// What becomes of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    New,
+    Changed,
+    None,
+}
+
+/// Writes files below a folder, by their paths in it. None is put in its place before all are written.
+///
+/// # Errors
+///
+/// Whole lines that say what cannot be written, and why; then nothing is changed.
+pub(crate) fn all(folder: &Path, files: &[(PathBuf, String)]) -> Result<Vec<Change>, Vec<String>> {
+    let mut made = Folders::default();
+    let (mut drafts, mut changes, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+    for (path, text) in files {
+        match draft(&folder.join(path), text, &mut made) {
+            Ok((change, draft)) => {
+                changes.push(change);
+                drafts.extend(draft);
+            }
+            Err(why) => problems.push(why),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    // Folders, files and the disk's space have been tried: what fails now was changed by somebody meanwhile.
+    drafts.into_iter().try_for_each(Draft::put).map_err(|why| vec![why])?;
+    made.keep();
+    Ok(changes)
+}
+
+fn draft(target: &Path, text: &str, made: &mut Folders) -> Result<(Change, Option<Draft>), String> {
+    let name = || visible(&target.to_string_lossy());
+    let cannot = |why: &str| format!("{}: cannot be written: {why}", name());
+    let change = match fs::metadata(target) {
+        Ok(found) if found.permissions().readonly() => return Err(cannot("it is read-only")),
+        // What is no file is refused by the draft.
+        Ok(found) if !found.is_file() => Change::Changed,
+        Ok(_) => {
+            let old = fs::read(target).map_err(|error| cannot(&error.to_string()))?;
+            if old == text.as_bytes() {
+                return Ok((Change::None, None));
+            }
+            let first = old.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            if first.trim_ascii_end() != MARK.as_bytes() {
+                return Err(format!(
+                    "{}: this file is not gatectl's: its first line is not {MARK:?}\n  help: move it away, or \
+                     choose another folder",
+                    name()
+                ));
+            }
+            Change::Changed
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Change::New,
+        Err(error) => return Err(cannot(&error.to_string())),
+    };
+    if let Some(folder) = target.parent() {
+        made.make(folder).map_err(|error| cannot(&error.to_string()))?;
+    }
+    let draft = Draft::write(target, text.as_bytes(), Access::Everybody)?;
+    Ok((change, Some(draft)))
+}
+
+/// Folders that were made, and go again unless they are needed.
+#[derive(Debug, Default)]
+struct Folders(Vec<PathBuf>);
+
+impl Folders {
+    fn make(&mut self, folder: &Path) -> io::Result<()> {
+        let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+        let missing: Vec<_> = folder.ancestors().take_while(is_missing).collect();
+        for folder in missing.into_iter().rev() {
+            fs::create_dir(folder)?;
+            self.0.push(folder.to_owned());
+        }
+        Ok(())
+    }
+
+    fn keep(mut self) {
+        self.0.clear();
+    }
+}
+
+impl Drop for Folders {
+    fn drop(&mut self) {
+        for folder in self.0.iter().rev() {
+            // It stays where somebody has put something into it meanwhile.
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}
