@@ -1,4 +1,5 @@
-#!/bin/bash
+# shellcheck shell=bash
+#
 # What Kubernetes runs before it ends a pod (preStop), so that no request is lost. Envoy itself ends at once on SIGTERM, and
 # with it every request under way.
 #
