@@ -1,6 +1,5 @@
 //! `gatectl explain`.
 
-use core::fmt::Write as _;
 use core::net::IpAddr;
 use core::time::Duration;
 use std::time::SystemTime;
@@ -18,9 +17,10 @@ use serde_json::Value;
 
 use crate::cli::ExplainArgs;
 use crate::input;
+use crate::lines::Lines;
 use crate::outcome::{Exit, Outcome};
 use crate::request::{Answer, Head};
-use crate::source::{Source, visible};
+use crate::source::Source;
 
 /// There is one request.
 const STREAM: StreamId = StreamId(1);
@@ -70,31 +70,6 @@ fn configuration(args: &ExplainArgs) -> Result<Config, String> {
     match (judged.pop().and_then(|judged| judged.config), judged.is_empty()) {
         (Some(config), true) => Ok(config),
         _ => Err(format!("{}: there is more than one configuration in it", source.name())),
-    }
-}
-
-/// What is printed: labels and values, the values in one column.
-#[derive(Debug, Default)]
-struct Lines(Vec<(&'static str, String)>);
-
-impl Lines {
-    fn add(&mut self, label: &'static str, value: impl Into<String>) {
-        self.0.push((label, value.into()));
-    }
-}
-
-impl core::fmt::Display for Lines {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let width = self.0.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
-        let mut before = "";
-        for (label, value) in &self.0 {
-            let shown = if *label == before { "" } else { label };
-            before = label;
-            let mut line = String::new();
-            write!(line, "{shown:width$}  {}", visible(value))?;
-            writeln!(f, "{}", line.trim_end())?;
-        }
-        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ mod domain;
 mod draft;
 mod explain;
 mod input;
+mod lines;
 mod outcome;
 mod redact;
 mod render;

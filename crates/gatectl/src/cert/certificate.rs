@@ -6,7 +6,12 @@ use rustls::client::verify_server_name;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::ParsedCertificate;
 use x509_cert::certificate::{CertificateInner, Raw};
+use x509_cert::der::asn1::Uint;
 use x509_cert::der::oid::db::rfc5280::{ANY_EXTENDED_KEY_USAGE, ID_KP_SERVER_AUTH};
+use x509_cert::der::oid::db::rfc5912::{
+    ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1, SECP_521_R_1,
+};
+use x509_cert::der::oid::db::rfc8410::ID_ED_25519;
 use x509_cert::der::oid::{AssociatedOid, ObjectIdentifier};
 use x509_cert::der::{Decode, Encode as _};
 use x509_cert::ext::pkix::name::GeneralName;
@@ -71,6 +76,26 @@ impl Certificate {
         self.parsed.tbs_certificate().subject_public_key_info().to_der().unwrap_or_default()
     }
 
+    /// The kind of its key, as people call it.
+    pub(super) fn kind_of_key(&self) -> String {
+        let key = self.parsed.tbs_certificate().subject_public_key_info();
+        let curve = || key.algorithm.parameters.as_ref()?.decode_as::<ObjectIdentifier>().ok();
+        match key.algorithm.oid {
+            ID_EC_PUBLIC_KEY => match curve() {
+                Some(SECP_256_R_1) => "ECDSA P-256".to_owned(),
+                Some(SECP_384_R_1) => "ECDSA P-384".to_owned(),
+                Some(SECP_521_R_1) => "ECDSA P-521".to_owned(),
+                _ => "ECDSA on another curve".to_owned(),
+            },
+            RSA_ENCRYPTION => match modulus_bits(key.subject_public_key.raw_bytes()) {
+                Some(bits) => format!("RSA, {bits} bits"),
+                None => "RSA".to_owned(),
+            },
+            ID_ED_25519 => "Ed25519".to_owned(),
+            other => other.to_string(),
+        }
+    }
+
     pub(super) fn is_ca(&self) -> bool {
         self.extension::<BasicConstraints>().is_some_and(|constraints| constraints.ca)
     }
@@ -107,6 +132,14 @@ impl Certificate {
         let found = self.parsed.tbs_certificate().get_extension::<T>().ok()?;
         found.map(|(_, extension)| extension)
     }
+}
+
+/// How long an RSA key is: RFC 8017, appendix A.1.1.
+fn modulus_bits(key: &[u8]) -> Option<usize> {
+    let fields = Vec::<Uint>::from_der(key).ok()?;
+    let modulus = fields.first()?.as_bytes();
+    let unused = usize::try_from(modulus.first()?.leading_zeros()).ok()?;
+    modulus.len().checked_mul(8)?.checked_sub(unused)
 }
 
 fn shown(name: &str) -> String {

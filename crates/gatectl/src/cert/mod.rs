@@ -7,9 +7,10 @@ mod own;
 mod pair;
 mod pem_file;
 mod self_signed;
+mod show;
 mod target;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -19,7 +20,7 @@ use crate::domain::Domain;
 use crate::outcome::{Exit, Outcome};
 use target::{Target, TargetArgs};
 
-/// Makes or checks a certificate, and prints the Secret that the gateway reads it from.
+/// Makes, checks or shows a certificate, and prints the Secret that the gateway reads it from.
 ///
 /// It needs no cluster: `gatectl cert … | kubectl apply -f -`. A gateway that runs takes the certificate up for
 /// new connections by itself.
@@ -33,6 +34,7 @@ pub(crate) struct CertArgs {
 enum CertCommand {
     SelfSigned(SelfSignedArgs),
     Own(OwnArgs),
+    Show(ShowArgs),
 }
 
 /// Makes a key and a self-signed certificate for a domain.
@@ -51,7 +53,7 @@ Examples:
   gatectl cert self-signed example.org | kubectl apply -f -
   gatectl cert self-signed 10.0.0.1.nip.io:31390 --install standalone -o secret.yaml
   gatectl cert self-signed localhost --install compose -o certs")]
-pub(crate) struct SelfSignedArgs {
+struct SelfSignedArgs {
     /// Keptn's domain, such as example.org; the port of a NodePort may follow.
     domain: OsString,
 
@@ -76,7 +78,7 @@ Exit codes:
 Examples:
   gatectl cert own example.org --cert fullchain.pem --key privkey.pem | kubectl apply -f -
   gatectl cert own example.org --cert tls.crt --key tls.key --credential-name keptn-gateway-certificate")]
-pub(crate) struct OwnArgs {
+struct OwnArgs {
     /// Keptn's domain, such as example.org; the port of a NodePort may follow.
     domain: OsString,
 
@@ -92,26 +94,49 @@ pub(crate) struct OwnArgs {
     target: TargetArgs,
 }
 
+/// Says what is in a certificate.
+///
+/// Keys in the same file are passed over.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Exit codes:
+  0  all certificates of the file are valid now
+  1  one has expired, or is not valid yet
+  2  the file cannot be read, or there is no certificate in it; why is on standard error
+
+Examples:
+  gatectl cert show tls.crt
+  kubectl get secret -n istio-system istio-ingressgateway-certs -o yaml | gatectl cert show -")]
+struct ShowArgs {
+    /// Certificates as PEM, or a Secret with `tls.crt` as YAML or JSON; `-` is standard input.
+    file: PathBuf,
+}
+
 pub(crate) fn run(args: &CertArgs, now: SystemTime) -> Outcome {
     let mut outcome = Outcome::default();
-    let (domain, target) = match &args.command {
-        CertCommand::SelfSigned(args) => (&args.domain, &args.target),
-        CertCommand::Own(args) => (&args.domain, &args.target),
-    };
-    let target = target.read().map_err(|why| outcome.cannot_run(&format!("gatectl: {why}")));
+    match &args.command {
+        CertCommand::SelfSigned(args) => {
+            let (domain, target) = read(&args.domain, &args.target, &mut outcome);
+            if let (Some(domain), Some(target)) = (domain, target) {
+                self_signed(&domain, args.days, &target, now, &mut outcome);
+            }
+        }
+        CertCommand::Own(args) => {
+            let (domain, target) = read(&args.domain, &args.target, &mut outcome);
+            own(domain.as_ref(), args, target, now, &mut outcome);
+        }
+        CertCommand::Show(args) => show::run(&args.file, now, &mut outcome),
+    }
+    outcome
+}
+
+fn read(domain: &OsStr, target: &TargetArgs, outcome: &mut Outcome) -> (Option<Domain>, Option<Target>) {
+    let target = target.read().map_err(|why| outcome.cannot_run(&format!("gatectl: {why}"))).ok();
     let domain = Domain::read(domain).map_err(|why| {
         outcome.stderr.push_str(&why);
         outcome.at_least(Exit::Bad);
     });
-    match &args.command {
-        CertCommand::SelfSigned(args) => {
-            if let (Ok(target), Ok(domain)) = (target, domain) {
-                self_signed(&domain, args.days, &target, now, &mut outcome);
-            }
-        }
-        CertCommand::Own(args) => own(domain.ok().as_ref(), args, target.ok(), now, &mut outcome),
-    }
-    outcome
+    (domain.ok(), target)
 }
 
 fn self_signed(domain: &Domain, days: u16, target: &Target, now: SystemTime, outcome: &mut Outcome) {

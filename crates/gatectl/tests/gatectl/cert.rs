@@ -83,25 +83,48 @@ const PRINTED: [(&str, &[&str]); 6] = [
     ("own-warnings", &["own", "example.org", "--cert", "api-only.pem", "--key", "tls.key"]),
 ];
 
+/// Command lines of `show`.
+const SHOWN: [(&str, &[&str]); 6] = [
+    ("show-openssl", &["show", "rsa.pem"]),
+    ("show-chain", &["show", "fullchain.pem"]),
+    ("show-expired", &["show", "expired.pem"]),
+    ("show-future", &["show", "future.pem"]),
+    ("show-key", &["show", "tls.key"]),
+    ("show-prose", &["show", "prose.key"]),
+];
+
 /// What the golden files should hold.
 pub(crate) fn golden() -> Vec<(String, String)> {
     let scene = Scene::with_bad_files();
+    scene.copy("rsa.pem");
     let run = |name: &str, args: &[&str]| {
         let args = [&["cert"], args].concat();
         let run = scene.gatectl(&args).to_string();
-        let masked = run.lines().map(|line| match line.split_once(": LS0t") {
-            Some((key, _)) => format!("{key}: (base64)\n"),
-            None => format!("{line}\n"),
+        // What is another in each run, or on each day.
+        let is_random = !args.contains(&"rsa.pem");
+        let masked = run.lines().map(|line| {
+            if let Some((key, _)) = line.split_once(": LS0t") {
+                format!("{key}: (base64)\n")
+            } else if let Some((until, _)) =
+                line.split_once(" (").filter(|(_, days)| days.ends_with(" days left)"))
+            {
+                format!("{until} (… days left)\n")
+            } else if let Some(label) = line.get(..9).filter(|label| is_random && *label == "SHA-256  ") {
+                format!("{label}(hex)\n")
+            } else {
+                format!("{line}\n")
+            }
         });
         let text = format!("$ gatectl {}\n{}", args.join(" "), masked.collect::<String>());
         (format!("cert-{name}"), text)
     };
-    let help: [(&str, &[&str]); 3] = [
+    let help: [(&str, &[&str]); 4] = [
         ("help", &["--help"]),
+        ("help-show", &["show", "--help"]),
         ("help-self-signed", &["self-signed", "--help"]),
         ("help-own", &["own", "--help"]),
     ];
-    REFUSED.iter().chain(&PRINTED).chain(&help).map(|(name, args)| run(name, args)).collect()
+    REFUSED.iter().chain(&PRINTED).chain(&SHOWN).chain(&help).map(|(name, args)| run(name, args)).collect()
 }
 
 /// The certificates and the key of a printed Secret.
@@ -266,6 +289,37 @@ fn keys_of_all_forms_are_taken_as_they_are() {
 }
 
 #[test]
+fn a_secret_shows_its_certificate_and_not_its_key() {
+    let scene = Scene::new();
+    let yaml = scene.gatectl(&["cert", "self-signed", "example.org", "--days", "1"]).stdout;
+    let value = |key: &str| yaml.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+    let json = format!(
+        r#"{{"data":{{"tls.crt":"{}","tls.key":"{}"}},"kind":"Secret"}}"#,
+        value("  tls.crt: "),
+        value("  tls.key: ")
+    );
+    scene.write("secret.yaml", &yaml);
+    scene.write("secret.json", json);
+    scene.write(
+        "tls.pem",
+        [secret(&yaml).2, "-----BEGIN JUNK-----\nAAAA\n-----END JUNK-----\n".to_owned()].concat(),
+    );
+    let shown = ["secret.yaml", "secret.json", "tls.pem"].map(|file| scene.gatectl(&["cert", "show", file]));
+    for run in &shown {
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run}");
+        assert_eq!(run.stdout, shown[0].stdout);
+        let lines: Vec<_> = run.stdout.lines().collect();
+        assert_eq!(lines.len(), 9, "{run}");
+        assert!(
+            run.stdout.contains("names    api.keptn.example.org\n") && run.stdout.contains("ECDSA P-256"),
+            "{run}"
+        );
+    }
+    let piped = crate::run::gatectl_reading(["cert", "show", "-"], yaml.as_bytes());
+    assert_eq!(piped, shown[0]);
+}
+
+#[test]
 fn a_chain_is_kept_whole() {
     let scene = Scene::new();
     let key = scene.key("tls.key", &rcgen::PKCS_ECDSA_P256_SHA256);
@@ -319,7 +373,10 @@ fn nothing_of_a_key_is_shown_where_the_files_are_refused() {
             assert!(run.code == 0 || (run.stdout.is_empty() && run.code == 1), "{run}");
             let leaked: Vec<_> = lines
                 .iter()
-                .filter(|line| run.stderr.contains(&line[..16]) || run.stdout.contains(&line[..16]))
+                .filter(|line| {
+                    let part = line.get(..16).unwrap();
+                    run.stderr.contains(part) || run.stdout.contains(part)
+                })
                 .collect();
             assert!(leaked.is_empty(), "{leaked:?}\n{run}");
         }

@@ -28,7 +28,7 @@ impl Scene {
         let scene = Self { folder: tempfile::tempdir().unwrap() };
         let key = scene.key("tls.key", &PKCS_ECDSA_P256_SHA256);
         let ca = Ca::new("Middle CA", None);
-        scene.write("fullchain.pem", &[signed(params(&NAMES), &key, &ca), ca.pem()].concat());
+        scene.write("fullchain.pem", [signed(params(&NAMES), &key, &ca), ca.pem()].concat());
         scene
     }
 
@@ -75,7 +75,7 @@ impl Scene {
         let scene = Self::new();
         let key = KeyPair::try_from(pem::parse(scene.read("tls.key")).unwrap().contents()).unwrap();
         let good = scene.read("fullchain.pem");
-        let certificates = pem::parse_many(&good).unwrap();
+        let certificate = pem::parse(&good).unwrap().into_contents();
 
         // Keys.
         scene.key("other.key", &PKCS_ECDSA_P384_SHA384);
@@ -88,12 +88,12 @@ impl Scene {
         scene.write("cut.key", text.split("-----END").next().unwrap());
         scene.write("dashes.key", text.replacen("KEY-----", "KEY", 1));
         scene.write("symbols.key", text.replacen('M', "\u{b7}", 1));
-        scene.write("damaged.key", encode("PRIVATE KEY", &key.serialized_der()[..80]));
+        scene.write("damaged.key", encode("PRIVATE KEY", key.serialized_der().get(..80).unwrap()));
         scene.write("prose.key", "nothing\n");
 
         // Files of certificates.
-        scene.write("der.crt", certificates[0].contents());
-        scene.write("damaged.crt", encode("CERTIFICATE", &certificates[0].contents()[..200]));
+        scene.write("der.crt", &certificate);
+        scene.write("damaged.crt", encode("CERTIFICATE", certificate.get(..200).unwrap()));
         let request = params(&NAMES).serialize_request(&key).unwrap();
         scene.write("request.pem", encode("CERTIFICATE REQUEST", request.der()));
         let self_signed = |name: &str, params: CertificateParams| {
