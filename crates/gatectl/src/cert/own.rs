@@ -187,3 +187,61 @@ fn label(block: Option<&Block>) -> String {
         _ => "something else".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+    use std::ffi::OsStr;
+
+    use pem::Pem;
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::super::self_signed;
+    use super::*;
+
+    fn judge(domain: &Domain, certificate: &[u8], key: &[u8]) -> (Option<Pair>, Vec<Finding>) {
+        let file = |tag, der: &[u8]| Some(pem::encode(&Pem::new(tag, der)).into_bytes());
+        let mut judge = Judge {
+            domain: Some(domain),
+            now: SystemTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000),
+            cert: "crt".to_owned(),
+            key: "key".to_owned(),
+            findings: Vec::new(),
+        };
+        let pair = judge.judge(file("CERTIFICATE", certificate), file("PRIVATE KEY", key));
+        (pair, judge.findings)
+    }
+
+    /// Every byte of both files changed, and every beginning of them. A signature is nobody's here to check, so
+    /// a changed certificate may pass; what is handed on then is what was in the file.
+    #[test]
+    fn whatever_is_in_the_files_something_is_said() {
+        let domain = Domain::read(OsStr::new("example.org")).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let names = self_signed::names(&domain);
+        let certificate = CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
+        let (certificate, key) = (certificate.der().to_vec(), key.serialize_der());
+        assert_eq!(judge(&domain, &certificate, &key).1, []);
+
+        let changed = |bytes: &[u8], at: usize, by: u8| {
+            let mut bytes = bytes.to_vec();
+            bytes[at] ^= by;
+            bytes
+        };
+        for at in 0..certificate.len() {
+            for by in [0x01, 0x80, 0xff] {
+                let changed = changed(&certificate, at, by);
+                let (pair, _) = judge(&domain, &changed, &key);
+                assert!(pair.is_none_or(|pair| pair.chain.iter().all(|der| **der == *changed)));
+            }
+            let (pair, findings) = judge(&domain, &certificate[..at], &key);
+            assert!(pair.is_none() && findings.len() == 1, "{at}: {findings:?}");
+        }
+        for at in 0..key.len() {
+            let (_, findings) = judge(&domain, &certificate, &changed(&key, at, 0x01));
+            assert!(!findings.is_empty(), "{at}");
+            let (_, findings) = judge(&domain, &certificate, &key[..at]);
+            assert_eq!(findings.len(), 1, "{at}: {findings:?}");
+        }
+    }
+}
