@@ -15,10 +15,10 @@ set -euo pipefail
 # The machine's own addresses for what pods have elsewhere. Kubernetes takes no loopback address for an endpoint.
 gateway=10.9.0.1
 export LAB_API_SERVICE=10.9.0.2:8080 LAB_CONFIGURATION_SERVICE=10.9.0.3:8080 LAB_CARTS=10.9.0.4:8080 LAB_BRIDGE=10.9.0.5:8080 LAB_NGINX=10.9.0.6:8080
-registry=10.9.0.7:5000
+registry=10.9.0.7:5000 web=10.9.0.8:8000
 
 ip link set lo up
-for address in $gateway $LAB_API_SERVICE $LAB_CONFIGURATION_SERVICE $LAB_CARTS $LAB_BRIDGE $LAB_NGINX $registry; do
+for address in $gateway $LAB_API_SERVICE $LAB_CONFIGURATION_SERVICE $LAB_CARTS $LAB_BRIDGE $LAB_NGINX $registry $web; do
     ip address add "${address%:*}/32" dev lo
 done
 
@@ -69,10 +69,26 @@ contexts: [{ name: lab, context: { cluster: lab, user: lab } }]
 current-context: lab
 YAML
 # What this Envoy does not have: Istio's own extensions are in Istio's build of it only.
+# The access log has the fields that envoy.yaml gives it, so that the same tests read both.
 cat >"$LAB/mesh.yaml" <<YAML
 enablePrometheusMerge: false
 defaultProviders: { metrics: [], tracing: [] }
 accessLogFile: /dev/stdout
+accessLogEncoding: JSON
+accessLogFormat: |
+  {
+    "request_id": "%REQ(X-REQUEST-ID)%",
+    "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+    "method": "%REQ(:METHOD)%",
+    "host": "%REQ(:AUTHORITY)%",
+    "path": "%PATH(NQ)%",
+    "status": "%RESPONSE_CODE%",
+    "details": "%RESPONSE_CODE_DETAILS%",
+    "flags": "%RESPONSE_FLAGS%",
+    "chosen": "%FILTER_STATE(wasm.keptn.upstream:PLAIN)%",
+    "route": "%ROUTE_NAME%",
+    "upstream": "%UPSTREAM_CLUSTER%"
+  }
 YAML
 
 start etcd etcd --data-dir "$LAB/etcd" --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379
@@ -102,6 +118,11 @@ scratch=$LAB
 export LAB_IMAGE_URL=oci://$registry/keptn/keptn-gateway:1
 LAB_IMAGE_SHA256=$(image_istio_sha256 "$LAB_IMAGE")
 export LAB_IMAGE_SHA256
+# On a web server as well.
+export LAB_PLUGIN_URL=http://$web/plugin.wasm
+LAB_PLUGIN_SHA256=$(sha256sum <"$PLUGIN_WASM")
+export LAB_PLUGIN_SHA256=${LAB_PLUGIN_SHA256%% *}
+start web python3 -m http.server "${web#*:}" --bind "${web%:*}" --directory /etc/keptn-gateway
 start_registry $registry
 REGISTRY_INSECURE=1 push_image "$LAB_IMAGE" "${LAB_IMAGE_URL#oci://}" 2>/dev/null
 

@@ -15,7 +15,7 @@ impl Error {
     }
 
     /// For `map_err`: what was being done, followed by what the system said.
-    pub(crate) fn during<E: fmt::Display>(doing: impl fmt::Display) -> impl FnOnce(E) -> Self {
+    pub fn during<E: fmt::Display>(doing: impl fmt::Display) -> impl FnOnce(E) -> Self {
         move |cause| Self(format!("{doing}: {cause}"))
     }
 }
