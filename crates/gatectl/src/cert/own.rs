@@ -190,11 +190,10 @@ fn label(block: Option<&Block>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
     use std::ffi::OsStr;
 
     use pem::Pem;
-    use rcgen::{CertificateParams, KeyPair};
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
     use super::super::self_signed;
     use super::*;
@@ -203,7 +202,7 @@ mod tests {
         let file = |tag, der: &[u8]| Some(pem::encode(&Pem::new(tag, der)).into_bytes());
         let mut judge = Judge {
             domain: Some(domain),
-            now: SystemTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000),
+            now: date_time_ymd(2030, 1, 1).into(),
             cert: "crt".to_owned(),
             key: "key".to_owned(),
             findings: Vec::new(),
