@@ -37,6 +37,8 @@ mod protocol;
 mod reload;
 #[path = "envoy/replies.rs"]
 mod replies;
+#[path = "envoy/standalone.rs"]
+mod standalone;
 #[path = "envoy/strangers.rs"]
 mod strangers;
 #[path = "envoy/support.rs"]
