@@ -96,6 +96,14 @@ fn parse(text: &str) -> Result<Domain, Wrong> {
         Some((host, port)) => (host, Some(parse_port(port, host.len().saturating_add(1))?)),
     };
     let host = host.strip_suffix('.').unwrap_or(host);
+    if host.to_ascii_lowercase().starts_with(API) {
+        // Nobody's domain; it would become api.keptn.api.keptn.….
+        return wrong(
+            0..API.len(),
+            "this is the API's host, not the domain",
+            "write only what comes after api.keptn.",
+        );
+    }
     if let Ok(address) = Ipv4Addr::from_str(host) {
         let name = Domain { host: format!("{address}.nip.io"), port };
         return wrong(
@@ -236,6 +244,7 @@ mod tests {
             ("10.0.0.1.", 0..8, "such as 10.0.0.1.nip.io\n"),
             ("::1", 0..3, "IP address"),
             ("[2001:db8::1]:443", 0..17, "IP address"),
+            ("API.keptn.example.org", 0..10, "the API's host"),
             ("10.1", 3..4, "ends in a number"),
             ("*.example.org", 0..1, "wildcard"),
             ("bücher.example", 1..2, "punycode"),
