@@ -9,6 +9,7 @@ source scripts/tools.sh
 source scripts/plugin.sh
 source scripts/gateway.sh
 source scripts/docker.sh
+source scripts/compose.sh
 source scripts/image.sh
 source scripts/check.sh
 source scripts/test.sh
@@ -25,6 +26,7 @@ help() {
                   ./build.sh test envoy -- --nocapture websocket
   check           format, lints, documentation, licences and advisories of the dependencies, scripts.
   docker          runs README's \`docker run\` line and tries the gateway through the published port.
+  compose         manifests/compose with stand-ins behind it: over http and https, and unhealthy without the filter.
   image [--push REGISTRY/NAME:TAG]…
                   dist/image: the filter as an OCI image, for Istio and for Kubernetes' image volumes; copies it to the
                   registries named, with the credentials that skopeo or docker login left. With --check it tries that,
@@ -59,7 +61,7 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 case $command in
-run | build | test | check | docker | image | istio | sabotage | fuzz) scratch_dir ;;
+run | build | test | check | docker | compose | image | istio | sabotage | fuzz) scratch_dir ;;
 esac
 case $command in
 run) run_gateway "$@" ;;
@@ -67,6 +69,7 @@ build) build_plugin "$@" ;;
 test) run_tests "$@" ;;
 check) check "$@" ;;
 docker) docker_gateway "$@" ;;
+compose) compose_gateway "$@" ;;
 istio) run_istio "$@" ;;
 image) image "$@" ;;
 sabotage)

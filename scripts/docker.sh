@@ -71,11 +71,14 @@ need_image() { # IMAGE
 
 image_made=
 image_from_wheel() { # IMAGE
-    local tree=$scratch/image envoy file
+    local tree=$scratch/image envoy bash file
     envoy=$(envoy_wheel $envoy_pinned)
-    mkdir -p "$tree/usr/local/bin" "$tree/etc/envoy" "$tree/tmp"
+    # Envoy's own image is Ubuntu's and has it: the health check of manifests/compose is a line of bash.
+    bash=$(type -P bash)
+    mkdir -p "$tree/usr/local/bin" "$tree/etc/envoy" "$tree/tmp" "$tree/bin"
     cp "$envoy" "$tree/usr/local/bin/envoy"
-    ldd "$envoy" | grep -o '/[^ ]*' | while read -r file; do
+    cp "$bash" "$tree/bin/bash"
+    ldd "$envoy" "$bash" | grep -o '[[:blank:]]/[^ ]*' | sort -u | while read -r file; do
         mkdir -p "$tree$(dirname "$file")"
         cp -L "$file" "$tree$file"
     done
