@@ -21,6 +21,7 @@ need_istio() {
         keep "${kubernetes_folder##*/}" kubernetes_tools
     fi
     need_unpacked etcd etcd-server "Kubernetes' API server keeps its objects in it"
+    need_unpacked nginx nginx "Keptn 0.6.2's gateway: the tests migrate from it"
     need_registry
     need_skopeo
     have openssl || apt "makes the API server's key" openssl

@@ -204,7 +204,8 @@ need_unpacked() {
         say "$1 $version: Debian's, unpacked and not installed ($3)"
     fi
     keep "$2-$version" unpack_package "$2=$version"
-    PATH=$cache/$2-$version/usr/bin:$PATH
+    # Services' programs are in sbin.
+    PATH=$cache/$2-$version/usr/bin:$cache/$2-$version/usr/sbin:$PATH
 }
 unpack_package() { # PACKAGE=VERSION FOLDER
     (cd "$2" && apt-get -q -o APT::Sandbox::User=root download "$1" && dpkg-deb -x ./*.deb . && rm ./*.deb) >&2
