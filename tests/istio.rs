@@ -6,5 +6,7 @@
 
 #[path = "istio/modes.rs"]
 mod modes;
+#[path = "istio/standalone.rs"]
+mod standalone;
 #[path = "istio/support.rs"]
 mod support;
