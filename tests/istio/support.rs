@@ -168,6 +168,18 @@ impl Lab {
         self.run("kubectl", arguments, None).await
     }
 
+    /// An object as the API has it.
+    pub(crate) async fn object(&self, namespace: &str, name: &str) -> Result<Value> {
+        let text = self.kubectl(&["-n", namespace, "get", name, "-o", "json"]).await?;
+        serde_json::from_str(&text).map_err(Error::during("reading an object"))
+    }
+
+    /// Changes an object by a JSON Patch.
+    pub(crate) async fn patch(&self, namespace: &str, name: &str, patch: &Value) -> Result<()> {
+        let patch = patch.to_string();
+        self.kubectl(&["-n", namespace, "patch", name, "--type", "json", "-p", &patch]).await.map(drop)
+    }
+
     /// Runs a program in the repository's folder; what it printed on standard output. Its failure is an error that has
     /// what it said.
     pub(crate) async fn run(&self, program: &str, arguments: &[&str], input: Option<&str>) -> Result<String> {
@@ -179,16 +191,19 @@ impl Lab {
         Err(Error::new(format!("{program} {}: {}: {said}", arguments.join(" "), output.status)))
     }
 
-    /// Waits until a good token is good.
+    /// Waits until a good token is good, and both services are reached. The filter alone would answer for the token: the
+    /// routes come to the gateway by themselves, and often later.
     pub(crate) async fn serves(&self) -> Result<()> {
+        let good = async |target: &str| send(&get(target)).await.ok().filter(|answer| answer.status == 200);
         until("the gateway to serve", async || {
-            let response =
-                send(&Request::get("/v1/auth").header("host", API).header("x-token", TOKEN)).await.ok()?;
-            (response.status == 200 && response.body.is_empty()).then_some(())
+            good("/v1/auth").await.filter(|answer| answer.body.is_empty())?;
+            good("/swagger.json").await?;
+            good("/configuration-service/v1/project").await.map(drop)
         })
         .await
         .map_err(|error| self.with_log(&error))?;
         self.api.records.take();
+        self.configuration.records.take();
         Ok(())
     }
 
@@ -216,6 +231,16 @@ impl Lab {
     /// What Envoy and Istio's agent have written so far.
     pub(crate) fn agent_log(&self) -> String {
         log("agent")
+    }
+
+    /// The access log's lines so far.
+    pub(crate) fn access_log(&self) -> Vec<Value> {
+        let log = self.agent_log();
+        let lines = log.lines().filter(|line| line.starts_with("{\""));
+        lines
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .filter(|line: &Value| line["client"].is_string())
+            .collect()
     }
 
     /// What istiod has written so far.
@@ -254,16 +279,18 @@ pub(crate) struct Listener<'a> {
 }
 
 /// The gateway's listeners, those of the agent's own ports left out.
-pub(crate) fn listeners(dump: &Value) -> Vec<Listener<'_>> {
+pub(crate) fn listeners<'a>(dump: &'a Value) -> Vec<Listener<'a>> {
     let all =
         section(dump, "ListenersConfigDump")["dynamic_listeners"].as_array().map_or(&[][..], Vec::as_slice);
-    all.iter()
-        .filter_map(|listener| {
-            let (active, warming) =
-                (&listener["active_state"]["listener"], &listener["warming_state"]["listener"]);
-            Some(Listener { name: listener["name"].as_str()?, active, warming })
-        })
-        .collect()
+    let one = |listener: &'a Value| {
+        let (active, warming) =
+            (&listener["active_state"]["listener"], &listener["warming_state"]["listener"]);
+        Some(Listener { name: listener["name"].as_str()?, active, warming })
+    };
+    let mut listeners: Vec<_> = all.iter().filter_map(one).collect();
+    // Envoy's order is any.
+    listeners.sort_by_key(|listener| listener.name);
+    listeners
 }
 
 /// The connection managers of the active listeners, by listener.
