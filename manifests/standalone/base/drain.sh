@@ -1,3 +1,4 @@
+# Made by gatectl render.
 # shellcheck shell=bash
 #
 # What Kubernetes runs before it ends a pod (preStop), so that no request is lost. Envoy itself ends at once on SIGTERM, and

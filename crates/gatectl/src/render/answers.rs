@@ -8,15 +8,15 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use super::arguments::AnswersArgs;
-use super::configuration::{self, Given};
+use super::configuration::{self, Given, HostsOf};
 use super::plugin::{self, Fetched};
 use super::upstream::{self, Upstream};
 use crate::domain::Domain;
 use crate::outcome::{Exit, Outcome};
 use crate::source::{Note, Source};
 
-/// Ingresses stand before an installation without Istio, and Keptn's is one.
-const DEFAULT_TRUSTED_HOPS: u8 = 1;
+/// What Keptn's command line sends as `Host`, whatever the domain.
+const API: &str = "api.keptn";
 
 /// A way to install the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -76,8 +76,10 @@ pub(crate) struct Answers {
     pub(crate) upstreams: Vec<Upstream>,
     /// Where Istio fetches the plugin.
     pub(crate) fetched: Fetched,
-    /// How many proxies that append to `X-Forwarded-For` stand before the gateway.
-    pub(crate) trusted_hops: u8,
+    /// The image of Envoy with the plugin in it, without Istio.
+    pub(crate) image: String,
+    /// How many proxies that append to `X-Forwarded-For` stand before the gateway, without Istio.
+    pub(crate) trusted_hops: Option<u8>,
 }
 
 impl Answers {
@@ -94,25 +96,28 @@ impl Answers {
         let gateway_namespace = told(read_namespace("--gateway-namespace", &args.gateway_namespace), outcome);
         let upstreams = upstream::read_all(&args.upstreams, outcome);
         let fetched = plugin::read(args, outcome);
+        let image = plugin::read_image(args, outcome);
         if args.trusted_hops.is_some() && install.is_istio() {
             outcome.cannot_run(
                 "gatectl: --trusted-hops is for --install standalone and compose\n  help: in Istio it is \
                  numTrustedProxies of the mesh or of the gateway's pods",
             );
         }
-        let (domain, upstreams, fetched) = (domain?, upstreams?, fetched?);
+        let (domain, upstreams, fetched, image) = (domain?, upstreams?, fetched?, image?);
         let (namespace, gateway_namespace) = (namespace?, gateway_namespace?);
         let names: Vec<_> = upstreams.iter().map(|upstream| upstream.name.clone()).collect();
-        let hosts = [domain.api_host(), "api.keptn".to_owned()];
-        let of_domain = (install.is_istio() || install == Install::All).then_some(hosts.as_slice());
-        let given = Given { hosts: of_domain, upstreams: &names };
+        let hosts = [domain.api_host(), API.to_owned()];
+        let is_istio = install.is_istio() || install == Install::All;
+        let given = Given {
+            hosts: if is_istio { HostsOf::Domain(&hosts) } else { HostsOf::File(API) },
+            upstreams: &names,
+        };
         let own = configuration::read(args.config.as_deref(), &given, outcome)?;
         let cluster = format!("outbound|8080||api-service.{namespace}.svc.cluster.local");
         let authority = format!("api-service.{namespace}:8080");
         let auth = Some((cluster.as_str(), authority.as_str()));
         let in_istio = configuration::complete(&own, Some(&hosts), auth, outcome)?;
         let elsewhere = configuration::complete(&own, None, None, outcome)?;
-        let trusted_hops = args.trusted_hops.unwrap_or(DEFAULT_TRUSTED_HOPS);
         Some(Self {
             install,
             domain,
@@ -122,7 +127,8 @@ impl Answers {
             elsewhere,
             upstreams,
             fetched,
-            trusted_hops,
+            image,
+            trusted_hops: args.trusted_hops,
         })
     }
 }

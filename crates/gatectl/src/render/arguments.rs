@@ -22,7 +22,7 @@ Exit codes:
 Examples:
   gatectl render --domain example.org | kubectl apply -f -
   gatectl render --domain example.org --config gateway.yaml --upstream shop=shop.sockshop.svc.cluster.local:8080
-  gatectl render --install standalone --domain example.org -o manifests")]
+  gatectl render --install standalone --domain example.org -o gateway")]
 pub(crate) struct RenderArgs {
     /// Keptn's domain; the port of a NodePort may follow.
     #[arg(long, value_name = "DOMAIN", default_value = "example.org")]
@@ -45,7 +45,7 @@ Exit codes:
 
 Examples:
   gatectl domain example.org | kubectl apply -f -
-  gatectl domain 10.0.0.1.nip.io:31390 --config gateway.yaml -o manifests")]
+  gatectl domain 10.0.0.1.nip.io:31390 --config gateway.yaml -o gateway")]
 pub(crate) struct DomainArgs {
     /// Keptn's domain, such as example.org; the port of a NodePort may follow.
     pub(super) domain: OsString,
@@ -84,6 +84,10 @@ pub(super) struct AnswersArgs {
     /// The SHA-256 of that image or file.
     #[arg(long, value_name = "HEX")]
     pub(super) plugin_sha256: Option<OsString>,
+
+    /// The image of Envoy with the plugin in it, for standalone.
+    #[arg(long, value_name = "IMAGE")]
+    pub(super) image: Option<OsString>,
 
     /// How many proxies that append to X-Forwarded-For stand before the gateway, without Istio.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(..=16))]

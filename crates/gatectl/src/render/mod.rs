@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use answers::{Answers, Install};
 use arguments::AnswersArgs;
 pub(crate) use arguments::{DomainArgs, RenderArgs};
-use templates::{Part, Renderer, TEMPLATES, Template};
-use write::{Change, MARK};
+use templates::{Form, Part, Renderer, TEMPLATES, Template};
+use write::Change;
 
 use crate::outcome::{Exit, Outcome};
 use crate::source::visible;
@@ -28,11 +28,19 @@ use crate::source::visible;
 pub(crate) fn render(args: &RenderArgs) -> Outcome {
     let mut outcome = Outcome::default();
     if let Some(answers) = read(&args.domain, &args.answers, &mut outcome) {
-        let is_wanted = |template: &Template| match args.answers.output {
-            None => template.part == Part::Objects,
-            Some(_) => template.part != Part::Keptn,
+        let is_wanted = |template: &Template| match (template.part, &args.answers.output) {
+            (Part::Objects, _) | (Part::Tree, Some(_)) | (Part::Stream, None) => true,
+            (Part::Tree, None) | (Part::Stream, Some(_)) | (Part::Keptn, _) => false,
         };
         deliver(&answers, &is_wanted, args.answers.output.as_deref(), &mut outcome);
+    }
+    let missing = plugin::missing(&args.answers);
+    if outcome.exit == Exit::Good && !missing.is_empty() {
+        let _ = writeln!(
+            outcome.stderr,
+            "warning: where the plugin is must still be written down: nothing can be loaded so\n  help: give {}",
+            missing.join(" and ")
+        );
     }
     outcome
 }
@@ -46,6 +54,15 @@ pub(crate) fn domain(args: &DomainArgs) -> Outcome {
              DOMAIN --install compose` makes its certificate",
         );
     }
+    let missing = plugin::missing(&args.answers);
+    if args.answers.install.is_istio() && !missing.is_empty() {
+        // The filter's object is printed whole, and would take the plugin away from a gateway that runs.
+        outcome.cannot_run(&format!(
+            "gatectl: {} must be given for --install {}\n  help: give the same options as to render",
+            missing.join(" and "),
+            args.answers.install
+        ));
+    }
     let Some(answers) = read(&args.domain, &args.answers, &mut outcome) else { return outcome };
     let is_wanted = |template: &Template| template.has_domain;
     if let Some(folder) = &args.answers.output
@@ -55,7 +72,7 @@ pub(crate) fn domain(args: &DomainArgs) -> Outcome {
     }
     deliver(&answers, &is_wanted, args.answers.output.as_deref(), &mut outcome);
     if outcome.exit == Exit::Good {
-        let _ = write!(outcome.stderr, "{}", what_remains(&answers));
+        let _ = write!(outcome.stderr, "{}", what_remains(&answers, &args.answers));
     }
     outcome
 }
@@ -78,7 +95,8 @@ fn deliver(
     folder: Option<&Path>,
     outcome: &mut Outcome,
 ) {
-    match files(answers, is_wanted) {
+    let form = if folder.is_some() { Form::Tree } else { Form::Stream };
+    match files(answers, form, is_wanted) {
         Err(why) => outcome.cannot_run(&why),
         Ok(files) => match folder {
             None => outcome.stdout = stream(&files),
@@ -87,8 +105,12 @@ fn deliver(
     }
 }
 
-fn files(answers: &Answers, is_wanted: &dyn Fn(&Template) -> bool) -> Result<Vec<(PathBuf, String)>, String> {
-    let renderer = Renderer::new(answers)?;
+fn files(
+    answers: &Answers,
+    form: Form,
+    is_wanted: &dyn Fn(&Template) -> bool,
+) -> Result<Vec<(PathBuf, String)>, String> {
+    let renderer = Renderer::new(answers, form)?;
     let templates =
         TEMPLATES.iter().filter(|template| template.is_of(answers.install) && is_wanted(template));
     templates.map(|template| Ok((PathBuf::from(template.path), renderer.render(template)?))).collect()
@@ -99,12 +121,11 @@ fn stream(files: &[(PathBuf, String)]) -> String {
 }
 
 fn write(folder: &Path, files: &[(PathBuf, String)], outcome: &mut Outcome) {
-    let marked: Vec<_> = files.iter().map(|(path, text)| (path.clone(), format!("{MARK}\n{text}"))).collect();
     let folder_name = visible(&folder.to_string_lossy());
-    match write::all(folder, &marked) {
+    match write::all(folder, files) {
         Ok(changes) => {
             let mut has_changed = false;
-            for ((path, _), change) in marked.iter().zip(changes) {
+            for ((path, _), change) in files.iter().zip(changes) {
                 let what = match change {
                     Change::New => "new",
                     Change::Changed => "changed",
@@ -118,7 +139,10 @@ fn write(folder: &Path, files: &[(PathBuf, String)], outcome: &mut Outcome) {
                 let _ = writeln!(outcome.stderr, "{folder_name}: nothing has changed");
             }
         }
-        Err(problems) => problems.iter().for_each(|why| outcome.cannot_run(why)),
+        Err(problems) => {
+            problems.iter().for_each(|why| outcome.cannot_run(why));
+            outcome.cannot_run("gatectl: nothing is changed");
+        }
     }
 }
 
@@ -146,14 +170,19 @@ fn is_rendered(folder: &Path, answers: &Answers, outcome: &mut Outcome) -> bool 
 }
 
 /// What depends on the domain besides our objects and Keptn's.
-fn what_remains(answers: &Answers) -> String {
+fn what_remains(answers: &Answers, args: &AnswersArgs) -> String {
     let domain = &answers.domain;
     let cert = match answers.install {
         Install::Standalone => format!("gatectl cert self-signed {domain} --install standalone"),
         _ => format!("gatectl cert self-signed {domain}"),
     };
+    let defaults = if args.install.is_istio() && args.config.is_none() {
+        "The filter's object has the default configuration: of one of your own, give the --config.\n"
+    } else {
+        ""
+    };
     format!(
-        "What else depends on the domain:\n\
+        "{defaults}What else depends on the domain:\n\
          - the certificate must cover it: {cert} | kubectl apply -f -, or gatectl cert own\n\
          - services that are onboarded already keep the old one\n\
          - an exposed bridge does so too, until it is exposed anew\n\

@@ -22,10 +22,28 @@ pub(crate) struct Fetched {
 const FILE: &str = "https://downloads.example.org/keptn-gateway/plugin.wasm";
 const IMAGE: &str = concat!("oci://registry.example.org/keptn/keptn-gateway:", env!("CARGO_PKG_VERSION"));
 
+const ENVOY_IMAGE: &str =
+    concat!("registry.example.org/keptn/keptn-gateway-envoy:", env!("CARGO_PKG_VERSION"));
+
+/// What stands before the digest in the URL of an image.
+const PIN: &str = "@sha256:";
+
 /// Nothing has it, so nothing is loaded where it stands.
 const NO_SHA256: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// Reads `--plugin-url` and `--plugin-sha256`. What is wrong is told, and what may surprise.
+/// The options that the installation cannot do without, and that are not given: what stands in their place
+/// leads nowhere.
+pub(crate) fn missing(args: &AnswersArgs) -> Vec<&'static str> {
+    let is_pinned = args.plugin_url.as_ref().is_some_and(|url| url.to_string_lossy().contains(PIN));
+    let wanted = [
+        ("--plugin-url", args.install.fetches() && args.plugin_url.is_none()),
+        ("--plugin-sha256", args.install.fetches() && args.plugin_sha256.is_none() && !is_pinned),
+        ("--image", args.install == Install::Standalone && args.image.is_none()),
+    ];
+    wanted.into_iter().filter(|(_, is_missing)| *is_missing).map(|(option, _)| option).collect()
+}
+
+/// Reads `--plugin-url` and `--plugin-sha256`. What is wrong is told.
 pub(crate) fn read(args: &AnswersArgs, outcome: &mut Outcome) -> Option<Fetched> {
     let install = args.install;
     let mut is_good = true;
@@ -52,7 +70,7 @@ pub(crate) fn read(args: &AnswersArgs, outcome: &mut Outcome) -> Option<Fetched>
             return None;
         }
     };
-    let pinned = url.as_deref().and_then(|url| url.split_once("@sha256:")).map(|(_, digits)| digits);
+    let pinned = url.as_deref().and_then(|url| url.split_once(PIN)).map(|(_, digits)| digits);
     if let (Some(pinned), Some(sha256)) = (pinned, &sha256)
         && pinned != sha256
     {
@@ -65,14 +83,40 @@ pub(crate) fn read(args: &AnswersArgs, outcome: &mut Outcome) -> Option<Fetched>
         return None;
     }
     let sha256 = sha256.or_else(|| pinned.map(str::to_owned));
-    if install.fetches() && (url.is_none() || sha256.is_none()) {
-        outcome.stderr.push_str(
-            "warning: where the plugin is must still be written down: nothing is loaded so\n  help: give --plugin-url \
-             and --plugin-sha256\n",
-        );
-    }
     let or = |other: &str| url.clone().unwrap_or_else(|| other.to_owned());
     Some(Fetched { file: or(FILE), image: or(IMAGE), sha256: sha256.unwrap_or_else(|| NO_SHA256.to_owned()) })
+}
+
+/// Reads `--image`. What is wrong is told.
+pub(crate) fn read_image(args: &AnswersArgs, outcome: &mut Outcome) -> Option<String> {
+    let Some(argument) = &args.image else {
+        return Some(ENVOY_IMAGE.to_owned());
+    };
+    let text = argument.to_string_lossy();
+    let is_of_image = |character: char| character.is_ascii_alphanumeric() || "-._/:@".contains(character);
+    let odd = text.char_indices().find(|(_, character)| !is_of_image(*character));
+    let form = format!("write it like {ENVOY_IMAGE}");
+    let wrong = if let Some(at) = text.find("://") {
+        Some((0..at.saturating_add(3), "an image's name has no scheme"))
+    } else if let Some((at, odd)) = odd {
+        Some((at..at.saturating_add(odd.len_utf8()), "this cannot stand in an image's name"))
+    } else if !text.starts_with(|first: char| first.is_ascii_alphanumeric()) {
+        Some((0..text.len(), "this is not an image's name"))
+    } else {
+        None
+    };
+    if let Some((span, message)) = wrong {
+        outcome.cannot_run(&refuse("--image", &text, span, message, &form));
+        return None;
+    }
+    if !matches!(args.install, Install::Standalone | Install::All) {
+        outcome.cannot_run(&format!(
+            "gatectl: --image says nothing to --install {}\n  help: it is for standalone",
+            args.install
+        ));
+        return None;
+    }
+    Some(text.into_owned())
 }
 
 /// A URL without anything that YAML, or a person, could take for something else.
@@ -121,8 +165,8 @@ fn read_url(argument: &OsStr, is_file: bool) -> Result<String, String> {
     {
         return wrong(start..text.len(), "a host and a path must stand here", &form);
     }
-    if let Some((before, digits)) = rest.split_once("@sha256:") {
-        let at = start.saturating_add(before.len()).saturating_add("@sha256:".len());
+    if let Some((before, digits)) = rest.split_once(PIN) {
+        let at = start.saturating_add(before.len()).saturating_add(PIN.len());
         if !is_sha256(digits) {
             return wrong(at..text.len(), "this is not a SHA-256", "it has 64 of the digits 0-9 and a-f");
         }

@@ -1,11 +1,19 @@
 //! The manifests' templates, and what they are filled in with.
 
+use core::fmt::Write as _;
+
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior, Value, context};
+
+use serde_json::{Map, Value as Json, json};
+use sha2::{Digest as _, Sha256};
 
 use super::answers::{Answers, Install};
 use super::upstream::Upstream;
 use super::yaml;
+
+/// What the pods of an installation without Istio mount.
+const CONFIG_MAP: &str = "keptn-gateway";
 
 /// A file of the tree.
 #[derive(Clone, Copy, Debug)]
@@ -27,12 +35,16 @@ pub(crate) enum Part {
     Objects,
     /// Nothing to apply by itself, or a choice of people's: it is in the tree, and not in the stream.
     Tree,
+    /// What kustomize makes of the tree.
+    Stream,
     /// An object of Keptn's own, which belongs to no installation of ours: only `gatectl domain` writes it.
     Keptn,
 }
 
 const ISTIO: &[Install] =
     &[Install::Istio, Install::IstioHttp, Install::Wasmplugin, Install::Trafficextension];
+const STANDALONE: &[Install] = &[Install::Standalone];
+const COMPOSE: &[Install] = &[Install::Compose];
 const KUBERNETES: &[Install] = &[
     Install::Istio,
     Install::IstioHttp,
@@ -43,9 +55,12 @@ const KUBERNETES: &[Install] = &[
 
 macro_rules! template {
     ($path:literal, $of:expr, $part:expr) => {
+        template!($path, $path, $of, $part)
+    };
+    ($path:literal, $from:literal, $of:expr, $part:expr) => {
         Template {
             path: $path,
-            text: include_str!(concat!("../../templates/", $path)),
+            text: include_str!(concat!("../../templates/", $from)),
             of: $of,
             part: $part,
             has_domain: false,
@@ -65,7 +80,7 @@ impl Template {
 }
 
 /// All of them, in the order in which objects are applied.
-pub(crate) const TEMPLATES: [Template; 17] = [
+pub(crate) const TEMPLATES: [Template; 45] = [
     template!("keptn-domain.yaml", KUBERNETES, Part::Keptn).with_domain(),
     template!("istio/kustomization.yaml", ISTIO, Part::Tree),
     template!("istio/base/kustomization.yaml", ISTIO, Part::Tree),
@@ -85,22 +100,84 @@ pub(crate) const TEMPLATES: [Template; 17] = [
         .with_domain(),
     template!("istio/components/credential-name/kustomization.yaml", ISTIO, Part::Tree),
     template!("istio/components/credential-name/public-gateway.yaml", ISTIO, Part::Tree),
+    template!("istio/gateway-wide/kustomization.yaml", ISTIO, Part::Tree),
+    template!("istio/gateway-wide/time-limits.yaml", ISTIO, Part::Tree),
+    template!("istio/gateway-wide/buffers.yaml", ISTIO, Part::Tree),
+    template!("istio/gateway-wide/upgrades.yaml", ISTIO, Part::Tree),
+    template!("istio/gateway-wide/request-id.yaml", ISTIO, Part::Tree),
+    template!("istio/gateway-wide/access-log/kustomization.yaml", ISTIO, Part::Tree),
+    template!("istio/gateway-wide/access-log/access-log.yaml", ISTIO, Part::Tree),
+    template!("istio/gateway-wide/access-log/mesh-config.yaml", ISTIO, Part::Tree),
+    template!("istio/gateway-wide/pods/kustomization.yaml", ISTIO, Part::Tree),
+    template!("istio/gateway-wide/pods/bootstrap.yaml", ISTIO, Part::Tree),
+    template!("istio/gateway-wide/pods/deployment.yaml", ISTIO, Part::Tree),
+    template!("istio/gateway-wide/pods/service.yaml", ISTIO, Part::Tree),
+    template!("istio/mount/deployment-patch.yaml", &[Install::Istio], Part::Tree),
+    template!("standalone/kustomization.yaml", STANDALONE, Part::Tree),
+    template!("standalone/Dockerfile", STANDALONE, Part::Tree),
+    template!("standalone/base/kustomization.yaml", STANDALONE, Part::Tree),
+    template!("standalone/base/envoy.yaml", "envoy.yaml", STANDALONE, Part::Tree),
+    template!("standalone/base/drain.sh", STANDALONE, Part::Tree),
+    template!("standalone/base/config-map.yaml", STANDALONE, Part::Stream),
+    template!("standalone/base/network-policies.yaml", STANDALONE, Part::Objects),
+    template!("standalone/base/deployment.yaml", STANDALONE, Part::Objects),
+    template!("standalone/base/pod-disruption-budget.yaml", STANDALONE, Part::Objects),
+    template!("standalone/base/service.yaml", STANDALONE, Part::Objects),
+    template!("standalone/base/ingress.yaml", STANDALONE, Part::Objects).with_domain(),
+    template!("standalone/image-volume/kustomization.yaml", STANDALONE, Part::Tree),
+    template!("standalone/image-volume/deployment.yaml", STANDALONE, Part::Tree),
+    template!("compose/compose.yaml", COMPOSE, Part::Tree),
+    template!("compose/envoy.yaml", "envoy.yaml", COMPOSE, Part::Tree),
 ];
+
+/// The first line of every file. Files without it are not overwritten.
+pub(crate) const MARK: &str = "# Made by gatectl render.";
+
+/// What all is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A folder, as kustomize takes it.
+    Tree,
+    /// Objects, one after the other.
+    Stream,
+}
 
 /// The templates, read, and the answers that they are filled in with.
 #[derive(Debug)]
 pub(crate) struct Renderer {
     environment: Environment<'static>,
     context: Value,
+    trusted_hops: Option<u8>,
 }
 
 impl Renderer {
     /// # Errors
     ///
     /// A template is wrong, which tests rule out.
-    pub(crate) fn new(answers: &Answers) -> Result<Self, String> {
+    pub(crate) fn new(answers: &Answers, form: Form) -> Result<Self, String> {
         let environment = environment().map_err(|error| told(&error))?;
-        Ok(Self { environment, context: context(answers) })
+        let mut renderer =
+            Self { environment, context: context(answers), trusted_hops: answers.trusted_hops };
+        if form == Form::Stream {
+            renderer.make_config_map()?;
+        }
+        Ok(renderer)
+    }
+
+    /// What kustomize makes of `configMapGenerator`. The name ends in a hash, so that another configuration
+    /// is another object, and the pods roll.
+    fn make_config_map(&mut self) -> Result<(), String> {
+        let file = |path: &str| {
+            let template = TEMPLATES.iter().find(|template| template.path == path);
+            template
+                .map_or_else(|| Err(format!("gatectl: there is no template {path}")), |it| self.render(it))
+        };
+        let (drain_sh, envoy_yaml) = (file("standalone/base/drain.sh")?, file("standalone/base/envoy.yaml")?);
+        let data = [("drain.sh", drain_sh.as_str()), ("envoy.yaml", envoy_yaml.as_str())];
+        let name = hashed_name(CONFIG_MAP, &data);
+        let context = core::mem::take(&mut self.context);
+        self.context = context! { config_map => name, drain_sh, envoy_yaml, ..context };
+        Ok(())
     }
 
     /// The file that this template makes.
@@ -109,8 +186,12 @@ impl Renderer {
     ///
     /// The template is wrong, which tests rule out.
     pub(crate) fn render(&self, template: &Template) -> Result<String, String> {
-        let rendered = self.environment.get_template(template.path);
-        rendered.and_then(|template| template.render(&self.context)).map_err(|error| told(&error))
+        let is_compose = template.path.starts_with("compose/");
+        // In Kubernetes Keptn's Ingress is one; nothing is known to stand before a compose file.
+        let trusted_hops = self.trusted_hops.unwrap_or(u8::from(!is_compose));
+        let context = context! { is_compose, trusted_hops, ..self.context.clone() };
+        let rendered = self.environment.get_template(template.path).and_then(|it| it.render(context));
+        rendered.map(|text| format!("{MARK}\n{text}")).map_err(|error| told(&error))
     }
 }
 
@@ -143,7 +224,8 @@ fn context(answers: &Answers) -> Value {
         elsewhere,
         upstreams,
         fetched,
-        trusted_hops,
+        image,
+        trusted_hops: _,
     } = answers;
     context! {
         overlay => match install {
@@ -166,7 +248,9 @@ fn context(answers: &Answers) -> Value {
             image => fetched.image.as_str(),
             sha256 => fetched.sha256.as_str(),
         },
-        trusted_hops => *trusted_hops,
+        config_map => CONFIG_MAP,
+        image => image.as_str(),
+        version => env!("CARGO_PKG_VERSION"),
     }
 }
 
@@ -176,8 +260,49 @@ fn upstream(upstream: &Upstream, gateway_namespace: &str) -> Value {
         host => upstream.host.as_str(),
         port => upstream.port,
         object => upstream.object.as_str(),
+        is_service => upstream.namespace().is_some(),
         // Beside the Service's own rules, which Istio joins with ours: one that is nearer to the gateway would
         // take their place. A host that is no Service has only the gateway's namespace.
         namespace => upstream.namespace().unwrap_or(gateway_namespace),
+    }
+}
+
+/// The name that kustomize gives to a ConfigMap with these files: the same objects come from the tree.
+fn hashed_name(name: &str, data: &[(&str, &str)]) -> String {
+    let data: Map<String, Json> =
+        data.iter().map(|(file, text)| ((*file).to_owned(), Json::from(*text))).collect();
+    // With its keys in order, and escaped as Go does. The name is empty: kustomize looks it up in a wrong place.
+    let mut json = json!({ "data": data, "kind": "ConfigMap", "name": "" }).to_string();
+    for (character, escape) in
+        [('<', "003c"), ('>', "003e"), ('&', "0026"), ('\u{2028}', "2028"), ('\u{2029}', "2029")]
+    {
+        json = json.replace(character, &format!("\\u{escape}"));
+    }
+    let mut hex = String::new();
+    for byte in Sha256::digest(json.as_bytes()).iter().take(5) {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    // No word, and no number, comes out by chance.
+    let letters = hex.chars().map(|digit| match digit {
+        '0' => 'g',
+        '1' => 'h',
+        '3' => 'k',
+        'a' => 'm',
+        'e' => 't',
+        other => other,
+    });
+    format!("{name}-{}", letters.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Against `kubectl kustomize` (5.5).
+    #[test]
+    fn names_are_hashed_as_kustomize_does() {
+        let data = [("one", "a < b & c > d \"e\" \\ ü\n"), ("two", "x\n")];
+        assert_eq!(hashed_name("keptn-gateway", &data), "keptn-gateway-ggh268fgfg");
     }
 }

@@ -1,14 +1,13 @@
 //! Files of a folder, all of them or none.
 
+use core::fmt::Display;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use super::templates::MARK;
 use crate::draft::{Access, Draft};
 use crate::source::visible;
-
-/// The first line of every file that is written here. Others are not overwritten.
-pub(crate) const MARK: &str = "# Made by gatectl render.";
 
 /// What becomes of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +24,8 @@ pub(crate) enum Change {
 /// Whole lines that say what cannot be written, and why; then nothing is changed.
 pub(crate) fn all(folder: &Path, files: &[(PathBuf, String)]) -> Result<Vec<Change>, Vec<String>> {
     let mut made = Folders::default();
+    // Once, and not for each of its files.
+    made.make(folder).and_then(|()| fs::read_dir(folder)).map_err(|error| vec![cannot(folder, &error)])?;
     let (mut drafts, mut changes, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     for (path, text) in files {
         match draft(&folder.join(path), text, &mut made) {
@@ -45,14 +46,12 @@ pub(crate) fn all(folder: &Path, files: &[(PathBuf, String)]) -> Result<Vec<Chan
 }
 
 fn draft(target: &Path, text: &str, made: &mut Folders) -> Result<(Change, Option<Draft>), String> {
-    let name = || visible(&target.to_string_lossy());
-    let cannot = |why: &str| format!("{}: cannot be written: {why}", name());
     let change = match fs::metadata(target) {
-        Ok(found) if found.permissions().readonly() => return Err(cannot("it is read-only")),
+        Ok(found) if found.permissions().readonly() => return Err(cannot(target, &"it is read-only")),
         // What is no file is refused by the draft.
         Ok(found) if !found.is_file() => Change::Changed,
         Ok(_) => {
-            let old = fs::read(target).map_err(|error| cannot(&error.to_string()))?;
+            let old = fs::read(target).map_err(|error| cannot(target, &error))?;
             if old == text.as_bytes() {
                 return Ok((Change::None, None));
             }
@@ -61,19 +60,23 @@ fn draft(target: &Path, text: &str, made: &mut Folders) -> Result<(Change, Optio
                 return Err(format!(
                     "{}: this file is not gatectl's: its first line is not {MARK:?}\n  help: move it away, or \
                      choose another folder",
-                    name()
+                    visible(&target.to_string_lossy())
                 ));
             }
             Change::Changed
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Change::New,
-        Err(error) => return Err(cannot(&error.to_string())),
+        Err(error) => return Err(cannot(target, &error)),
     };
     if let Some(folder) = target.parent() {
-        made.make(folder).map_err(|error| cannot(&error.to_string()))?;
+        made.make(folder).map_err(|error| cannot(target, &error))?;
     }
     let draft = Draft::write(target, text.as_bytes(), Access::Everybody)?;
     Ok((change, Some(draft)))
+}
+
+fn cannot(path: &Path, why: &dyn Display) -> String {
+    format!("{}: cannot be written: {why}", visible(&path.to_string_lossy()))
 }
 
 /// Folders that were made, and go again unless they are needed.

@@ -5,5 +5,6 @@ mod cert;
 mod explain;
 mod golden;
 mod manners;
+mod render;
 mod run;
 mod validate;

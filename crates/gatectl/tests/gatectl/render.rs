@@ -1,0 +1,351 @@
+//! `gatectl render` and `gatectl domain`: the checked-in manifests, folders, and what is refused.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use saphyr::{LoadableYamlNode as _, Yaml};
+use tempfile::TempDir;
+
+use crate::run::{Run, command, gatectl};
+
+const MARK: &str = "# Made by gatectl render.\n";
+
+/// Command lines by the names of their golden files. They run in a folder with the files of [`scene`].
+const GOLDEN: [(&str, &[&str]); 24] = [
+    ("domain-url", &["render", "--domain", "https://api.keptn.example.org/"]),
+    ("domain-address", &["domain", "10.0.0.1:31390"]),
+    (
+        "everything",
+        &[
+            "render",
+            "--install=wasmplugin",
+            "--domain=exa_mple.org",
+            "--namespace=Keptn",
+            "--gateway-namespace=istio.system",
+            "--upstream=shop",
+            "--upstream=shop=10.0.0.1:80",
+            "--plugin-url=http//registry",
+            "--plugin-sha256=abc",
+            "--trusted-hops=1",
+            "--image=a",
+        ],
+    ),
+    ("problems", &["render", "--config=problems.yaml"]),
+    ("hosts", &["render", "--config=hosts.yaml"]),
+    ("standalone-hosts", &["render", "--install=standalone", "--config=hosts.yaml"]),
+    ("upstreams", &["render", "--config=upstreams.yaml"]),
+    ("upstream-unknown", &["render", "--upstream=shop=shop.example:80"]),
+    ("upstream-twice", &["render", "--upstream=shop=a.example:80", "--upstream=shop=b.example:80"]),
+    ("no-such-file", &["render", "--config=no-such.yaml"]),
+    ("password", &["render", "--install=wasmplugin", "--plugin-url=oci://user:hush@registry.example/a"]),
+    (
+        "two-digests",
+        &[
+            "render",
+            "--install=wasmplugin",
+            "--plugin-url=oci://registry.example/a@sha256:1111111111111111111111111111111111111111111111111111111111111111",
+            "--plugin-sha256=2222222222222222222222222222222222222222222222222222222222222222",
+        ],
+    ),
+    ("nothing-fetched", &["render", "--plugin-url=oci://registry.example/a"]),
+    ("file-not-image", &["render", "--install=istio-http", "--plugin-url=oci://registry.example/a"]),
+    ("hops-in-istio", &["render", "--trusted-hops=1"]),
+    ("image", &["render", "--install=standalone", "--image=oci://registry.example/a"]),
+    ("install-unknown", &["render", "--install=nginx"]),
+    ("compose-stream", &["render", "--install=compose"]),
+    ("domain-compose", &["domain", "example.org", "--install=compose", "-o", "out"]),
+    ("domain-all-stream", &["domain", "example.org", "--install=all"]),
+    ("domain-without-plugin", &["domain", "example.org", "--install=wasmplugin"]),
+    ("domain-not-rendered", &["domain", "example.org", "-o", "out"]),
+    ("foreign-files", &["render", "-o", "foreign"]),
+    ("file-as-folder", &["render", "-o", "hosts.yaml"]),
+];
+
+/// A folder with configurations and with files of somebody else's.
+fn scene() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        ("hosts.yaml", "hosts:\n- api.keptn.example.com\n"),
+        ("problems.yaml", "hosts: [api.keptn]\ninternal: maybe\nauth:\n  timeout: 1 parsec\n"),
+        ("upstreams.yaml", "upstreams:\n- name: shop\n- name: files\n"),
+        ("foreign/istio/kustomization.yaml", "resources: []\n"),
+        ("foreign/istio/base/routes.yaml/notes", ""),
+        ("foreign/istio/base/public-gateway.yaml", MARK),
+    ] {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+fn run_in(folder: &Path, args: &[&str]) -> Run {
+    command(args).current_dir(folder).output().unwrap().into()
+}
+
+/// What the golden files should hold.
+pub(crate) fn golden() -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    let folder = scene();
+    let before = tree(folder.path());
+    for (name, args) in GOLDEN {
+        let run = run_in(folder.path(), args);
+        assert!(run.code != 0 && run.stdout.is_empty(), "{name}\n{run}");
+        assert_eq!(tree(folder.path()), before, "{name}");
+        all.insert(format!("render-{name}"), format!("$ gatectl {}\n{run}", args.join(" ")));
+    }
+    for command in ["render", "domain"] {
+        let run = gatectl([command, "--help"]);
+        all.insert(format!("help-{command}"), format!("$ gatectl {command} --help\n{run}"));
+    }
+    all
+}
+
+/// All files of a folder, and its empty folders, by their paths.
+fn tree(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let mut all = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        let entries: Vec<_> = fs::read_dir(&next).unwrap().map(|entry| entry.unwrap().path()).collect();
+        if entries.is_empty() {
+            all.insert(next.strip_prefix(folder).unwrap().to_owned(), String::new());
+        }
+        for path in entries {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let text = fs::read_to_string(&path).unwrap();
+                all.insert(path.strip_prefix(folder).unwrap().to_owned(), text);
+            }
+        }
+    }
+    all
+}
+
+fn rendered(args: &[&str]) -> BTreeMap<PathBuf, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run_in(folder.path(), &[&["render", "-o", "."], args].concat());
+    assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{run}");
+    tree(folder.path())
+}
+
+fn good(args: &[&str]) -> String {
+    let run = gatectl(args);
+    assert_eq!(run.code, 0, "{run}");
+    run.stdout
+}
+
+/// To write them anew from the templates: `UPDATE_MANIFESTS=1 cargo test -p gatectl manifests`.
+#[test]
+fn the_manifests_are_what_render_makes_of_the_defaults() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests");
+    let made = rendered(&["--install", "all"]);
+    let stored = || {
+        let mut files = tree(&folder);
+        // Where compose.yaml looks for a certificate, which people make.
+        files.retain(|path, _| !path.starts_with("compose/certs"));
+        files
+    };
+    if std::env::var_os("UPDATE_MANIFESTS").is_some() {
+        for path in stored().keys().filter(|path| !made.contains_key(*path)) {
+            fs::remove_file(folder.join(path)).unwrap();
+        }
+        for (path, text) in &made {
+            fs::create_dir_all(folder.join(path).parent().unwrap()).unwrap();
+            fs::write(folder.join(path), text).unwrap();
+        }
+    }
+    let stored = stored();
+    assert_eq!(stored.keys().collect::<Vec<_>>(), made.keys().collect::<Vec<_>>());
+    for (path, text) in &made {
+        assert_eq!(&stored[path], text, "{}", path.display());
+    }
+}
+
+#[test]
+fn each_installation_is_a_part_of_all() {
+    let all = rendered(&["--install", "all"]);
+    let mut seen = Vec::new();
+    for install in ["istio", "istio-http", "wasmplugin", "trafficextension", "standalone", "compose"] {
+        for (path, text) in rendered(&["--install", install]) {
+            // It names the overlay.
+            if path != Path::new("istio/kustomization.yaml") {
+                assert_eq!(all[&path], text, "{install}: {}", path.display());
+            }
+            seen.push(path);
+        }
+    }
+    seen.sort();
+    seen.dedup();
+    assert_eq!(all.keys().collect::<Vec<_>>(), seen.iter().collect::<Vec<_>>());
+}
+
+/// The kind, the namespace and the name of each object of a stream.
+fn objects(stream: &str) -> Vec<String> {
+    let text = |object: &Yaml<'_>, key: &str| object[key].as_str().unwrap().to_owned();
+    let documents = Yaml::load_from_str(stream).unwrap();
+    let shown = documents.iter().map(|object| {
+        let meta = &object["metadata"];
+        format!("{} {}/{}", text(object, "kind"), text(meta, "namespace"), text(meta, "name"))
+    });
+    shown.collect()
+}
+
+#[test]
+fn a_stream_has_everything_of_an_installation() {
+    let base = [
+        "Gateway istio-system/public-gateway",
+        "VirtualService keptn/keptn-gateway",
+        "EnvoyFilter istio-system/keptn-gateway-routes",
+        "DestinationRule keptn/keptn-gateway-api-service",
+        "DestinationRule keptn/keptn-gateway-configuration-service",
+    ];
+    for (install, filter) in [
+        ("istio", "EnvoyFilter"),
+        ("istio-http", "EnvoyFilter"),
+        ("wasmplugin", "WasmPlugin"),
+        ("trafficextension", "TrafficExtension"),
+    ] {
+        let filter = format!("{filter} istio-system/keptn-gateway");
+        let stream = good(&["render", "--install", install]);
+        assert_eq!(objects(&stream), [&base[..], &[&filter]].concat(), "{install}");
+    }
+}
+
+/// So pods are replaced when it changes.
+#[test]
+fn another_configuration_without_istio_is_another_config_map() {
+    let names = |hops: &str| {
+        let args = ["render", "--install=standalone", "--image=a/b:1", "--trusted-hops", hops];
+        let documents = Yaml::load_from_str(&good(&args)).unwrap();
+        let of = |kind: &str| documents.iter().find(|it| it["kind"].as_str() == Some(kind)).unwrap();
+        let name = of("ConfigMap")["metadata"]["name"].as_str().unwrap();
+        let volumes = &of("Deployment")["spec"]["template"]["spec"]["volumes"];
+        assert_eq!(volumes[0]["configMap"]["name"].as_str(), Some(name));
+        name.to_owned()
+    };
+    assert_eq!(names("1"), names("1"));
+    assert_ne!(names("1"), names("2"));
+}
+
+#[test]
+fn a_domain_with_a_port_is_in_the_config_map_with_it_and_in_hosts_without() {
+    let run = gatectl(["domain", "10.0.0.1.nip.io:31390", "--namespace", "123"]);
+    assert_eq!(run.code, 0, "{run}");
+    let filter = "EnvoyFilter istio-system/keptn-gateway";
+    assert_eq!(
+        objects(&run.stdout),
+        ["ConfigMap 123/keptn-domain", "VirtualService 123/keptn-gateway", filter]
+    );
+    let documents = Yaml::load_from_str(&run.stdout).unwrap();
+    assert_eq!(documents[0]["data"]["app_domain"].as_str(), Some("10.0.0.1.nip.io:31390"));
+    let hosts = documents[1]["spec"]["hosts"].as_sequence().unwrap();
+    let hosts: Vec<_> = hosts.iter().map(|host| host.as_str().unwrap()).collect();
+    assert_eq!(hosts, ["api.keptn.10.0.0.1.nip.io", "api.keptn"]);
+    assert!(run.stdout.contains(r#""hosts": ["api.keptn.10.0.0.1.nip.io", "api.keptn"]"#), "{run}");
+    for word in
+        ["cert self-signed 10.0.0.1.nip.io:31390", "--endpoint=https://api.keptn.10.0.0.1.nip.io:31390"]
+    {
+        assert!(run.stderr.contains(word), "{run}");
+    }
+}
+
+/// After `domain` the folder is as if it had been rendered for the domain, and has Keptn's ConfigMap.
+#[test]
+fn a_folder_gets_another_domain() {
+    let digest = format!("--plugin-sha256={}", "a".repeat(64));
+    let image = "--plugin-url=oci://registry.example/a:1";
+    for options in [
+        &["--install=istio"][..],
+        &["--install=istio-http", "--plugin-url=https://files.example/a.wasm", &digest],
+        &["--install=wasmplugin", image, &digest],
+        &["--install=trafficextension", image, &digest],
+        &["--install=standalone", "--image=a/b:1"],
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let run = run_in(folder.path(), &[&["render", "-o", "out"], options].concat());
+        assert_eq!(run.code, 0, "{run}");
+        let change = [&["domain", "other.example:31390", "-o", "out"], options].concat();
+        let run = run_in(folder.path(), &change);
+        assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{run}");
+        let mut changed = tree(&folder.path().join("out"));
+        let config_map = changed.remove(Path::new("keptn-domain.yaml")).unwrap();
+        assert!(config_map.contains("  app_domain: other.example:31390\n"), "{config_map}");
+        let other = rendered(&[&["--domain", "other.example:31390"], options].concat());
+        assert_eq!(changed, other, "{options:?}");
+        let run = run_in(folder.path(), &change);
+        assert!(run.code == 0 && run.stderr.starts_with("out: nothing has changed\n"), "{run}");
+    }
+}
+
+#[test]
+fn a_folder_is_written_as_a_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let render = |domain: &str| run_in(folder.path(), &["render", "-o", "out", "--domain", domain]);
+    assert_eq!(render("one.example").code, 0);
+    // Files of somebody else's stay, and our own may be edited.
+    fs::write(out.join("istio/base/notes"), "").unwrap();
+    let routes = out.join("istio/base/routes.yaml");
+    fs::write(&routes, format!("{MARK}# Mine.\n")).unwrap();
+    let before = tree(&out);
+
+    let filter = out.join("istio/overlays/envoyfilter/filter.yaml");
+    let text = fs::read_to_string(&filter).unwrap();
+    fs::write(&filter, text.strip_prefix(MARK).unwrap()).unwrap();
+    let run = render("two.example");
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run}");
+    assert!(
+        run.stderr.starts_with("out/istio/overlays/envoyfilter/filter.yaml: this file is not gatectl's"),
+        "{run}"
+    );
+    fs::write(&filter, text).unwrap();
+    assert_eq!(tree(&out), before);
+
+    let mut permissions = fs::metadata(&filter).unwrap().permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(&filter, permissions.clone()).unwrap();
+    let run = render("two.example");
+    assert!(
+        run.code == 2 && run.stderr.contains("filter.yaml: cannot be written: it is read-only\n"),
+        "{run}"
+    );
+    assert_eq!(tree(&out), before);
+
+    #[allow(clippy::permissions_set_readonly_false, reason = "the file is the test's own")]
+    permissions.set_readonly(false);
+    fs::set_permissions(&filter, permissions).unwrap();
+    let run = render("two.example");
+    assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{run}");
+    let changed = ["base/virtual-service.yaml", "base/routes.yaml", "overlays/envoyfilter/filter.yaml"];
+    assert_eq!(run.stderr, changed.map(|file| format!("out/istio/{file}: changed\n")).concat());
+    let mut after = tree(&out);
+    assert_eq!(after.remove(Path::new("istio/base/notes")).as_deref(), Some(""));
+    assert_eq!(after, rendered(&["--domain", "two.example"]));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_cannot_be_made_leaves_none_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    // A link that leads nowhere is found only when its folder's files are written.
+    fs::create_dir_all(folder.path().join("out/istio")).unwrap();
+    std::os::unix::fs::symlink("nowhere/at/all", folder.path().join("out/istio/overlays")).unwrap();
+    let run = run_in(folder.path(), &["render", "-o", "out"]);
+    assert!(run.code == 2 && run.stderr.contains("filter.yaml: cannot be written"), "{run}");
+    let left: Vec<_> =
+        fs::read_dir(folder.path().join("out/istio")).unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert_eq!(left, ["overlays"]);
+}
+
+/// Warnings do not get between the objects.
+#[test]
+fn what_may_surprise_is_on_standard_error() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("w.yaml"), "auth: { allow: 0s, stale_if_error: 1h }\n").unwrap();
+    let run = run_in(folder.path(), &["render", "--config", "w.yaml", "--install", "wasmplugin"]);
+    assert_eq!(run.code, 0, "{run}");
+    assert!(run.stderr.contains("w.yaml:1:") && run.stderr.contains("--plugin-sha256"), "{run}");
+    assert_eq!(objects(&run.stdout).len(), 6);
+}
