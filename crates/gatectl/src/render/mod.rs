@@ -4,6 +4,7 @@ mod answers;
 mod arguments;
 mod configuration;
 mod plugin;
+mod standalone;
 mod templates;
 #[cfg(test)]
 mod tests;

@@ -10,22 +10,34 @@ use sha2::{Digest as _, Sha256};
 
 use super::answers::{Answers, Install};
 use super::upstream::Upstream;
-use super::yaml;
+use super::{standalone, yaml};
 
 /// What the pods of an installation without Istio mount.
 const CONFIG_MAP: &str = "keptn-gateway";
+
+/// A host that is ours where the configuration names none: Keptn's command line sends it.
+const HOST: &str = "api.keptn";
 
 /// A file of the tree.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Template {
     /// Its path in the tree.
     pub(crate) path: &'static str,
-    text: &'static str,
+    text: Text,
     /// The installations that it belongs to.
     of: &'static [Install],
     pub(crate) part: Part,
     /// Whether another domain makes it another file.
     pub(crate) has_domain: bool,
+}
+
+/// What a template is made of.
+#[derive(Clone, Copy, Debug)]
+enum Text {
+    /// A file in `templates/`.
+    Template(&'static str),
+    /// The project's `envoy.yaml`.
+    EnvoyYaml,
 }
 
 /// What a file is for.
@@ -55,16 +67,10 @@ const KUBERNETES: &[Install] = &[
 
 macro_rules! template {
     ($path:literal, $of:expr, $part:expr) => {
-        template!($path, $path, $of, $part)
+        template!($path, Text::Template(include_str!(concat!("../../templates/", $path))), $of, $part)
     };
-    ($path:literal, $from:literal, $of:expr, $part:expr) => {
-        Template {
-            path: $path,
-            text: include_str!(concat!("../../templates/", $from)),
-            of: $of,
-            part: $part,
-            has_domain: false,
-        }
+    ($path:literal, $text:expr, $of:expr, $part:expr) => {
+        Template { path: $path, text: $text, of: $of, part: $part, has_domain: false }
     };
 }
 
@@ -116,7 +122,7 @@ pub(crate) const TEMPLATES: [Template; 45] = [
     template!("standalone/kustomization.yaml", STANDALONE, Part::Tree),
     template!("standalone/Dockerfile", STANDALONE, Part::Tree),
     template!("standalone/base/kustomization.yaml", STANDALONE, Part::Tree),
-    template!("standalone/base/envoy.yaml", "envoy.yaml", STANDALONE, Part::Tree),
+    template!("standalone/base/envoy.yaml", Text::EnvoyYaml, STANDALONE, Part::Tree),
     template!("standalone/base/drain.sh", STANDALONE, Part::Tree),
     template!("standalone/base/config-map.yaml", STANDALONE, Part::Stream),
     template!("standalone/base/network-policies.yaml", STANDALONE, Part::Objects),
@@ -127,7 +133,7 @@ pub(crate) const TEMPLATES: [Template; 45] = [
     template!("standalone/image-volume/kustomization.yaml", STANDALONE, Part::Tree),
     template!("standalone/image-volume/deployment.yaml", STANDALONE, Part::Tree),
     template!("compose/compose.yaml", COMPOSE, Part::Tree),
-    template!("compose/envoy.yaml", "envoy.yaml", COMPOSE, Part::Tree),
+    template!("compose/envoy.yaml", Text::EnvoyYaml, COMPOSE, Part::Tree),
 ];
 
 /// The first line of every file. Files without it are not overwritten.
@@ -155,7 +161,8 @@ impl Renderer {
     ///
     /// A template is wrong, which tests rule out.
     pub(crate) fn new(answers: &Answers, form: Form) -> Result<Self, String> {
-        let environment = environment().map_err(|error| told(&error))?;
+        let envoy_yaml = standalone::envoy_yaml().map_err(|error| told(&error))?;
+        let environment = environment(&envoy_yaml).map_err(|error| told(&format!("{error:#}")))?;
         let mut renderer =
             Self { environment, context: context(answers), trusted_hops: answers.trusted_hops };
         if form == Form::Stream {
@@ -191,15 +198,15 @@ impl Renderer {
         let trusted_hops = self.trusted_hops.unwrap_or(u8::from(!is_compose));
         let context = context! { is_compose, trusted_hops, ..self.context.clone() };
         let rendered = self.environment.get_template(template.path).and_then(|it| it.render(context));
-        rendered.map(|text| format!("{MARK}\n{text}")).map_err(|error| told(&error))
+        rendered.map(|text| format!("{MARK}\n{text}")).map_err(|error| told(&format!("{error:#}")))
     }
 }
 
-fn told(error: &Error) -> String {
-    format!("gatectl: a template is wrong, which is a mistake of gatectl's: {error:#}")
+fn told(error: &str) -> String {
+    format!("gatectl: a template is wrong, which is a mistake of gatectl's: {error}")
 }
 
-fn environment() -> Result<Environment<'static>, Error> {
+fn environment(envoy_yaml: &str) -> Result<Environment<'static>, Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     // The templates say what is quoted; `yaml` says how.
@@ -209,7 +216,10 @@ fn environment() -> Result<Environment<'static>, Error> {
     environment.set_syntax(syntax);
     environment.add_filter("yaml", |text: String| yaml::text(&text));
     for template in TEMPLATES {
-        environment.add_template(template.path, template.text)?;
+        match template.text {
+            Text::Template(text) => environment.add_template(template.path, text)?,
+            Text::EnvoyYaml => environment.add_template_owned(template.path, envoy_yaml.to_owned())?,
+        }
     }
     Ok(environment)
 }
@@ -242,6 +252,7 @@ fn context(answers: &Answers) -> Value {
         in_istio_json => yaml::json(in_istio),
         in_istio_yaml => yaml::block(in_istio),
         elsewhere_json => yaml::json(elsewhere),
+        own_host => elsewhere.pointer("/hosts/0").and_then(Json::as_str).unwrap_or(HOST),
         upstreams => upstreams.iter().map(|it| upstream(it, gateway_namespace)).collect::<Value>(),
         plugin => context! {
             file => fetched.file.as_str(),
