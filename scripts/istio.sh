@@ -44,7 +44,11 @@ kubernetes_tools() { # FOLDER
         "-X $version.gitVersion=v$kubernetes_pinned -X $version.gitMajor=${kubernetes_pinned%%.*} -X $version.gitMinor=$(cut -d . -f 2 <<<$kubernetes_pinned)"
 }
 go_build_tools() { # MODULE FOLDER LINKER'S FLAGS
-    mkdir -p "$2" && (cd "$1" && GOFLAGS='' go build -buildvcs=false -ldflags "-s -w $3" -o "$2/" tool) >&2
+    mkdir -p "$2"
+    if (cd "$1" && GOFLAGS='' go build -buildvcs=false -ldflags "-s -w $3" -o "$2/" tool) >"$scratch/go.log" 2>&1; then return; fi
+    # Not what it downloaded, which are hundreds of lines.
+    grep -v '^go: downloading ' "$scratch/go.log" >&2
+    return 1
 }
 
 # Puts a Go on PATH that can build Istio.
