@@ -9,7 +9,8 @@ use crate::cert::CertArgs;
 use crate::render::{DomainArgs, RenderArgs};
 use crate::request::Answer;
 
-/// Checks and explains keptn-gateway's configuration, with the code that decides inside Envoy.
+/// Checks and explains keptn-gateway's configuration, with the code that decides inside Envoy; makes its manifests
+/// and certificates.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true, subcommand_required = true)]
 pub(crate) struct Cli {

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use super::arguments::AnswersArgs;
-use super::configuration::{self, Given, HostsOf};
+use super::configuration::{self, Given};
 use super::plugin::{self, Fetched};
 use super::upstream::{self, Upstream};
 use crate::domain::Domain;
@@ -108,10 +108,7 @@ impl Answers {
         let names: Vec<_> = upstreams.iter().map(|upstream| upstream.name.clone()).collect();
         let hosts = [domain.api_host(), API.to_owned()];
         let is_istio = install.is_istio() || install == Install::All;
-        let given = Given {
-            hosts: if is_istio { HostsOf::Domain(&hosts) } else { HostsOf::File(API) },
-            upstreams: &names,
-        };
+        let given = Given { hosts: is_istio.then_some(hosts.as_slice()), upstreams: &names };
         let own = configuration::read(args.config.as_deref(), &given, outcome)?;
         let cluster = format!("outbound|8080||api-service.{namespace}.svc.cluster.local");
         let authority = format!("api-service.{namespace}:8080");

@@ -24,9 +24,9 @@ Examples:
   gatectl render --domain example.org --config gateway.yaml --upstream shop=shop.sockshop.svc.cluster.local:8080
   gatectl render --install standalone --domain example.org -o gateway")]
 pub(crate) struct RenderArgs {
-    /// Keptn's domain; the port of a NodePort may follow.
-    #[arg(long, value_name = "DOMAIN", default_value = "example.org")]
-    pub(super) domain: OsString,
+    /// Keptn's domain; the port of a NodePort may follow. Without it example.org stands in its place.
+    #[arg(long, value_name = "DOMAIN")]
+    pub(super) domain: Option<OsString>,
 
     #[command(flatten)]
     pub(super) answers: AnswersArgs,

@@ -12,19 +12,11 @@ use crate::input::{self, Judged};
 use crate::outcome::{Exit, Outcome};
 use crate::source::{Note, Source};
 
-/// Which hosts the file may name.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum HostsOf<'a> {
-    /// None but the domain's.
-    Domain(&'a [String]),
-    /// Any, if there are any, and this one.
-    File(&'a str),
-}
-
 /// What must agree with the file.
 #[derive(Debug)]
 pub(crate) struct Given<'a> {
-    pub(crate) hosts: HostsOf<'a>,
+    /// The hosts that the domain makes ours, where the configuration is to have these and no others.
+    pub(crate) hosts: Option<&'a [String]>,
     /// The upstreams that there is an address of.
     pub(crate) upstreams: &'a [String],
 }
@@ -117,19 +109,11 @@ fn unmet(value: &Value, given: &Given<'_>, marks: &[Note]) -> Vec<Note> {
             ..mark.clone()
         })
     };
-    let own = hosts_of(value);
-    let hosts = match given.hosts {
-        _ if own.is_empty() => None,
-        HostsOf::Domain(hosts) if !are_the_same(&own, hosts) => {
-            let help = format!("--domain sets it, to {}: leave it away here", hosts.join(", "));
-            Some(note("hosts", "these are other hosts than the domain's", help))
-        }
-        HostsOf::File(host) if !are_within(&[host], &own) => {
-            let help = format!("add {host}, which the readiness probe and Keptn's command line ask for");
-            Some(note("hosts", &format!("{host} is missing"), help))
-        }
-        HostsOf::Domain(_) | HostsOf::File(_) => None,
-    };
+    let others = given.hosts.filter(|hosts| !are_the_same(hosts, value));
+    let hosts = others.map(|hosts| {
+        let help = format!("--domain sets it, to {}: leave it away here", hosts.join(", "));
+        note("hosts", "these are other hosts than the domain's", help)
+    });
     let upstreams = upstreams(value).enumerate().filter_map(|(index, name)| {
         let name = name.filter(|name| !given.upstreams.iter().any(|known| known == name))?;
         let help = format!("--upstream {name}=HOST:PORT says it");
@@ -144,20 +128,18 @@ fn upstreams(value: &Value) -> impl Iterator<Item = Option<&str>> {
     items.iter().map(|item| item.get("name").and_then(Value::as_str))
 }
 
-fn hosts_of(value: &Value) -> Vec<&str> {
-    let hosts = value.get("hosts").and_then(Value::as_array);
-    hosts.into_iter().flatten().filter_map(Value::as_str).collect()
-}
-
-fn are_the_same(own: &[&str], hosts: &[String]) -> bool {
+/// Whether the configuration has no hosts of its own, or these, compared as the gate does.
+fn are_the_same(hosts: &[String], value: &Value) -> bool {
+    let Some(own) = value.get("hosts").and_then(Value::as_array).filter(|own| !own.is_empty()) else {
+        return true;
+    };
+    let own: Vec<_> = own.iter().filter_map(Value::as_str).collect();
     let hosts: Vec<_> = hosts.iter().map(String::as_str).collect();
-    are_within(own, &hosts) && are_within(&hosts, own)
-}
-
-/// Compared as the gate does.
-fn are_within(some: &[&str], all: &[&str]) -> bool {
-    let all = Hosts::new(all.iter().copied());
-    some.iter().all(|host| all.are_ours(Field::Once(host.as_bytes())))
+    let are_within = |some: &[&str], all: &[&str]| {
+        let all = Hosts::new(all.iter().copied());
+        some.iter().all(|host| all.are_ours(Field::Once(host.as_bytes())))
+    };
+    are_within(&own, &hosts) && are_within(&hosts, &own)
 }
 
 /// A key whose value is null counts as missing. Kubernetes may drop it, and would compare wrong with us.

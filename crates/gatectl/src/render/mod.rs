@@ -25,22 +25,29 @@ use write::Change;
 use crate::outcome::{Exit, Outcome};
 use crate::source::visible;
 
+/// The domain of the checked-in manifests.
+const EXAMPLE: &str = "example.org";
+
 /// `gatectl render`.
 pub(crate) fn render(args: &RenderArgs) -> Outcome {
     let mut outcome = Outcome::default();
-    if let Some(answers) = read(&args.domain, &args.answers, &mut outcome) {
+    let domain = args.domain.as_deref().unwrap_or(OsStr::new(EXAMPLE));
+    if let Some(answers) = read(domain, &args.answers, &mut outcome) {
         let is_wanted = |template: &Template| match (template.part, &args.answers.output) {
             (Part::Objects, _) | (Part::Tree, Some(_)) | (Part::Stream, None) => true,
             (Part::Tree, None) | (Part::Stream, Some(_)) | (Part::Keptn, _) => false,
         };
         deliver(&answers, &is_wanted, args.answers.output.as_deref(), &mut outcome);
     }
-    let missing = plugin::missing(&args.answers);
+    let has_domain = |template: &&Template| template.is_of(args.answers.install) && template.has_domain;
+    let is_domain_missing = args.domain.is_none() && TEMPLATES.iter().any(|it| has_domain(&it));
+    let missing = is_domain_missing.then_some("--domain").into_iter().chain(plugin::missing(&args.answers));
+    let missing: Vec<_> = missing.collect();
     if outcome.exit == Exit::Good && !missing.is_empty() {
         let _ = writeln!(
             outcome.stderr,
-            "warning: where the plugin is must still be written down: nothing can be loaded so\n  help: give {}",
-            missing.join(" and ")
+            "warning: an example stands in the place of what is not given: {}",
+            missing.join(", ")
         );
     }
     outcome

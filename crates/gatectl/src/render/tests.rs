@@ -28,7 +28,8 @@ fn arguments<S: Into<OsString>>(all: impl IntoIterator<Item = S>) -> RenderArgs 
 
 fn answers(args: &RenderArgs) -> Answers {
     let mut outcome = Outcome::default();
-    let answers = Answers::read(&args.domain, &args.answers, &mut outcome);
+    let domain = args.domain.clone().unwrap_or_else(|| super::EXAMPLE.into());
+    let answers = Answers::read(&domain, &args.answers, &mut outcome);
     assert_eq!(outcome.exit, Exit::Good, "{}", outcome.stderr);
     answers.unwrap()
 }

@@ -12,7 +12,7 @@ use crate::run::{Run, command, gatectl};
 const MARK: &str = "# Made by gatectl render.\n";
 
 /// Command lines by the names of their golden files. They run in a folder with the files of [`scene`].
-const GOLDEN: [(&str, &[&str]); 24] = [
+const GOLDEN: [(&str, &[&str]); 23] = [
     ("domain-url", &["render", "--domain", "https://api.keptn.example.org/"]),
     ("domain-address", &["domain", "10.0.0.1:31390"]),
     (
@@ -33,7 +33,6 @@ const GOLDEN: [(&str, &[&str]); 24] = [
     ),
     ("problems", &["render", "--config=problems.yaml"]),
     ("hosts", &["render", "--config=hosts.yaml"]),
-    ("standalone-hosts", &["render", "--install=standalone", "--config=hosts.yaml"]),
     ("upstreams", &["render", "--config=upstreams.yaml"]),
     ("upstream-unknown", &["render", "--upstream=shop=shop.example:80"]),
     ("upstream-twice", &["render", "--upstream=shop=a.example:80", "--upstream=shop=b.example:80"]),
