@@ -129,3 +129,25 @@ async fn the_image_volume_is_really_there() -> Result<()> {
     assert!(volume["image"]["reference"].as_str().unwrap().contains("/keptn-gateway:"), "{volume}");
     Ok(())
 }
+
+/// Kubernetes' strictest standard for pods lets both variants run.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pods_may_run_where_pods_are_restricted() -> Result<()> {
+    let lab = beside_keptns_nginx().await?;
+    let label = "pod-security.kubernetes.io/enforce=restricted";
+    lab.kubectl(&["label", "namespace", "standalone", "--overwrite", label]).await?;
+    for folder in [MANIFESTS, IMAGE_VOLUME] {
+        apply(&lab, folder).await?;
+        let mut pod = get(&lab, "deployment/api-gateway-nginx").await?["spec"]["template"].take();
+        pod["apiVersion"] = json!("v1");
+        pod["kind"] = json!("Pod");
+        pod["metadata"]["name"] = json!("restricted");
+        let create = ["-n", "standalone", "create", "--dry-run=server", "-f", "-"];
+        lab.run("kubectl", &create, Some(&pod.to_string())).await?;
+        // That something is looked at.
+        pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = json!(true);
+        let refused = lab.run("kubectl", &create, Some(&pod.to_string())).await.unwrap_err().to_string();
+        assert!(refused.contains("allowPrivilegeEscalation"), "{folder}: {refused}");
+    }
+    Ok(())
+}
