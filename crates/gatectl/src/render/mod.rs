@@ -4,6 +4,7 @@ mod answers;
 mod arguments;
 mod configuration;
 mod plugin;
+mod renderer;
 mod standalone;
 mod templates;
 #[cfg(test)]
@@ -19,7 +20,8 @@ use std::path::{Path, PathBuf};
 use answers::{Answers, Install};
 use arguments::AnswersArgs;
 pub(crate) use arguments::{DomainArgs, RenderArgs};
-use templates::{Form, Part, Renderer, TEMPLATES, Template};
+use renderer::{Form, Renderer};
+use templates::{Part, TEMPLATES, Template};
 use write::Change;
 
 use crate::outcome::{Exit, Outcome};

@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 
 use super::answers::Answers;
 use super::arguments::RenderArgs;
-use super::templates::{Form, Renderer, TEMPLATES};
+use super::renderer::{Form, Renderer};
+use super::templates::TEMPLATES;
 use super::{render, yaml};
 use crate::outcome::{Exit, Outcome};
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::templates::MARK;
+use super::renderer::MARK;
 use crate::draft::{Access, Draft};
 use crate::source::visible;
 
