@@ -326,10 +326,13 @@ pub(crate) fn route_configurations(dump: &Value) -> Vec<Value> {
     all
 }
 
-/// A part of a config dump, by the end of its type's name.
+/// A part of a config dump, by the last word of its type's name.
 pub(crate) fn section<'a>(dump: &'a Value, kind: &str) -> &'a Value {
     let configs = dump["configs"].as_array().map_or(&[][..], Vec::as_slice);
-    let of_kind = |config: &&Value| config["@type"].as_str().is_some_and(|name| name.ends_with(kind));
+    let of_kind = |config: &&Value| {
+        // All of the last word: there are ScopedRoutesConfigDump and RoutesConfigDump.
+        config["@type"].as_str().is_some_and(|name| name.rsplit('.').next() == Some(kind))
+    };
     configs.iter().find(of_kind).unwrap_or(&Value::Null)
 }
 
