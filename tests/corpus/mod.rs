@@ -93,6 +93,9 @@ pub(crate) struct Case {
     normalized: Option<Expect>,
     /// And what it may get there as well, in an older Envoy that normalizes less.
     normalized_before: Option<Expect>,
+    /// What it gets in Istio's ingress gateway, which normalizes paths too, when that is something else again: say why in
+    /// a comment.
+    istio: Option<Expect>,
     /// Why an engine does not run it.
     #[serde(default)]
     pub(crate) skip: Skip,
@@ -144,8 +147,21 @@ impl Auth {
 pub(crate) struct Skip {
     /// In the core, native and on wasm32.
     pub(crate) gate: Option<String>,
-    /// In Envoy.
+    /// In Envoy, also in Istio's.
     pub(crate) envoy: Option<String>,
+    /// In Istio.
+    pub(crate) istio: Option<String>,
+}
+
+/// Where the filter runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proxy {
+    /// The shipped `envoy.yaml`.
+    Plain,
+    /// The same with Envoy's own path normalization.
+    Normalized,
+    /// Istio's ingress gateway as its installation has it, which normalizes paths, but merges no slashes.
+    Istio,
 }
 
 fn default_host() -> String {
@@ -173,13 +189,21 @@ impl Case {
         lines
     }
 
-    /// What it gets in Envoy: one of these, depending on its version.
-    pub(crate) fn expect_in_envoy(&self, normalized: bool) -> Vec<&Expect> {
-        let special: Vec<_> = match normalized {
-            true => [&self.normalized, &self.normalized_before].into_iter().flatten().collect(),
-            false => Vec::new(),
+    /// What it gets there: one of these, depending on the version.
+    pub(crate) fn expect_in(&self, proxy: Proxy) -> Vec<&Expect> {
+        let special: Vec<_> = match proxy {
+            Proxy::Plain => Vec::new(),
+            Proxy::Istio if self.istio.is_some() => self.istio.iter().collect(),
+            Proxy::Normalized | Proxy::Istio => {
+                [&self.normalized, &self.normalized_before].into_iter().flatten().collect()
+            }
         };
         if special.is_empty() { vec![self.envoy.as_ref().unwrap_or(&self.expect)] } else { special }
+    }
+
+    /// Whether it is run there.
+    pub(crate) fn runs_in(&self, proxy: Proxy) -> bool {
+        self.skip.envoy.is_none() && (proxy != Proxy::Istio || self.skip.istio.is_none())
     }
 
     /// The values of all lines called `name` as they are sent.

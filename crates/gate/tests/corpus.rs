@@ -83,7 +83,7 @@ fn every_name_is_a_sentence_of_its_own() {
             if let Some(other) = seen.insert(case.name.clone(), file.name) {
                 panic!("{}.toml and {other}.toml both have a case {:?}", file.name, case.name);
             }
-            for reason in [&case.skip.gate, &case.skip.envoy].into_iter().flatten() {
+            for reason in [&case.skip.gate, &case.skip.envoy, &case.skip.istio].into_iter().flatten() {
                 assert!(reason.contains(' '), "{}: {reason:?} says nothing", case.name);
             }
         }
