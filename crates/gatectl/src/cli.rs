@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::cert::CertArgs;
 use crate::render::{DomainArgs, RenderArgs};
 use crate::request::Answer;
+use crate::verify::VerifyArgs;
 
 /// Checks and explains keptn-gateway's configuration, with the code that decides inside Envoy; makes its manifests
 /// and certificates.
@@ -25,6 +26,7 @@ pub(crate) enum Command {
     Render(RenderArgs),
     Domain(DomainArgs),
     Cert(CertArgs),
+    Verify(VerifyArgs),
 }
 
 /// Says everything that is wrong with configurations, or will surprise, and where.

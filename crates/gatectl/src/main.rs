@@ -16,6 +16,7 @@ mod render;
 mod request;
 mod source;
 mod validate;
+mod verify;
 
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Ok(Cli { command: Command::Render(args) }) => render::render(&args),
         Ok(Cli { command: Command::Domain(args) }) => render::domain(&args),
         Ok(Cli { command: Command::Cert(args) }) => cert::run(&args, SystemTime::now()),
+        Ok(Cli { command: Command::Verify(args) }) => verify::run(&args),
         Err(error) => redact::usage_error(error),
     };
     print(&outcome)
