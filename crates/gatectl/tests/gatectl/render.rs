@@ -158,7 +158,9 @@ fn the_manifests_are_what_render_makes_of_the_defaults() {
     let stored = stored();
     assert_eq!(stored.keys().collect::<Vec<_>>(), made.keys().collect::<Vec<_>>());
     for (path, text) in &made {
-        assert_eq!(&stored[path], text, "{}", path.display());
+        let mut lines = stored[path].lines().zip(text.lines()).zip(1..);
+        let first = lines.find(|((stored, made), _)| stored != made);
+        assert!(stored[path] == *text, "manifests/{} is not its template's: {first:#?}", path.display());
     }
 }
 
@@ -347,4 +349,53 @@ fn what_may_surprise_is_on_standard_error() {
     assert_eq!(run.code, 0, "{run}");
     assert!(run.stderr.contains("w.yaml:1:") && run.stderr.contains("--plugin-sha256"), "{run}");
     assert_eq!(objects(&run.stdout).len(), 6);
+}
+
+/// As in a file that was made for another way to run.
+#[test]
+fn hosts_that_are_the_domains_may_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let render = |hosts: &str| {
+        fs::write(folder.path().join("gateway.yaml"), format!("hosts: {hosts}\ninternal: deny\n")).unwrap();
+        run_in(folder.path(), &["render", "--domain=example.com", "--config=gateway.yaml"])
+    };
+    let expected = render("null");
+    assert_eq!((expected.code, expected.stderr.as_str()), (0, ""), "{expected}");
+    assert!(expected.stdout.contains(r#""hosts": ["api.keptn.example.com", "api.keptn"]"#), "{expected}");
+    for same in ["[]", "[api.keptn, api.keptn.example.com]", "[\"API.keptn.:80\", Api.keptn.example.com]"] {
+        assert_eq!(render(same), expected, "{same}");
+    }
+    for other in
+        ["[api.keptn]", "[api.keptn.example.com]", "[api.keptn, api.keptn.example.com, shop.example.com]"]
+    {
+        let run = render(other);
+        assert!(
+            run.code == 1 && run.stdout.is_empty() && run.stderr.contains("gateway.yaml:1:8: hosts: "),
+            "{run}"
+        );
+    }
+}
+
+/// The plugin's configuration may still be inside an Envoy's.
+#[test]
+fn a_configuration_comes_out_of_a_bootstrap() {
+    let bootstrap = |config: &str| {
+        format!(
+            "static_resources:\n  http_filters:\n  - name: keptn-gateway\n    typed_config:\n      \
+             \"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm\n      config:\n        \
+             configuration:\n          \"@type\": type.googleapis.com/google.protobuf.StringValue\n          \
+             value: |\n            {config}\n"
+        )
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let render = |config: &str| {
+        fs::write(folder.path().join("envoy.yaml"), bootstrap(config)).unwrap();
+        run_in(folder.path(), &["render", "--domain=example.org", "--config=envoy.yaml"])
+    };
+    let run = render(r#"{ "max_body_bytes": 5 }"#);
+    assert!(run.code == 0 && run.stdout.contains("\"max_body_bytes\": 5\n"), "{run}");
+    let run = render(r#"{ "hosts": ["shop.example.org"] }"#);
+    assert!(run.code == 1 && run.stderr.contains("envoy.yaml:10:24: hosts: "), "{run}");
+    let run = render(r#"{ "upstreams": [{ "name": "shop" }] }"#);
+    assert!(run.code == 1 && run.stderr.contains("envoy.yaml:10:39: upstreams[0].name: "), "{run}");
 }
