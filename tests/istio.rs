@@ -4,6 +4,8 @@
 //! `./build.sh istio` starts the lab (tests/istio/lab.sh) and runs this in it, one test after the other: there is one
 //! gateway, and each test begins by taking everything out of it.
 
+#[path = "istio/attacks.rs"]
+mod attacks;
 #[allow(dead_code, reason = "why the gate does not run a case is for the other engine")]
 #[path = "corpus/mod.rs"]
 mod corpus;

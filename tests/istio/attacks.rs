@@ -1,0 +1,8 @@
+//! How a request would get to Keptn's services without a good token, tried in every mode.
+
+#[path = "attacks/deletions.rs"]
+mod deletions;
+#[path = "attacks/forged.rs"]
+mod forged;
+#[path = "attacks/strangers.rs"]
+mod strangers;
