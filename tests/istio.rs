@@ -19,3 +19,5 @@ mod modes;
 mod standalone;
 #[path = "istio/support.rs"]
 mod support;
+#[path = "istio/tls.rs"]
+mod tls;

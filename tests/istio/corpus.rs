@@ -1,7 +1,7 @@
 //! The corpus through Istio's ingress gateway, on port 80, with the manifests as they are shipped but for what a file of
 //! the corpus asks for: its configuration, its hosts, its own upstreams.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -45,31 +45,48 @@ fn setups(files: &[File]) -> Vec<Setup<'_>> {
     alone.chain(files.iter().filter_map(|file| Setup::shared(file, Proxy::Istio))).collect()
 }
 
+/// Those that have most to do with what comes before the filter.
+const SAMPLE: [&str; 4] = ["hosts", "public", "v1_auth", "websocket"];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_request_gets_what_its_case_says() -> Result<()> {
-    let lab = Lab::with(Mode::EnvoyFilter).await?;
+    run(&Lab::with(Mode::EnvoyFilter).await?, &corpus::read(), HTTP).await
+}
+
+/// Some of its files by another way to the gateway. Afterwards the manifests are no longer as shipped.
+pub(crate) async fn sample(lab: &Lab, gateway: SocketAddr) -> Result<()> {
+    let mut files = corpus::read();
+    files.retain(|file| SAMPLE.contains(&file.name));
+    assert_eq!(files.len(), SAMPLE.len());
+    run(lab, &files, gateway).await
+}
+
+async fn run(lab: &Lab, files: &[File], gateway: SocketAddr) -> Result<()> {
     lab.api.add_token("good");
-    let files = corpus::read();
-    let setups = setups(&files);
+    let setups = setups(files);
     // Where a ServiceEntry's endpoint may be.
     let settings = Settings { address: "10.9.0.1:0".parse().expect("an address"), ..Settings::default() };
-    let others = other_services(&files, &settings).await?;
+    let others = other_services(files, &settings).await?;
     lab.apply_text(&service_entries(&others)).await?;
-    route_to_own_upstreams(&lab, &files).await?;
+    route_to_own_upstreams(lab, files).await?;
+    lab.api.records.take();
+    lab.configuration.records.take();
 
-    let reloads = lab.stat(RELOADS).await?;
+    let (earlier, reloads) = (lab.access_log().len(), lab.stat(RELOADS).await?);
     let mut runs = Runs::default();
     for setup in &setups {
         if setup.shared {
             lab.apply_text(&foreign_route()).await?;
         }
-        configure(&lab, setup).await?;
-        runs.send(setup, HTTP, &lab.api).await;
+        configure(lab, setup).await?;
+        runs.send(setup, gateway, &lab.api).await;
     }
     let log = until("a line of the access log for each request", async || {
-        Some(lab.access_log()).filter(|lines| runs.are_all_in(lines))
+        Some(lab.access_log().split_off(earlier)).filter(|lines| runs.are_all_in(lines))
     })
     .await?;
+    lab.kubectl(&["-n", "keptn", "delete", "virtualservice", ANOTHER_APPLICATION, "--ignore-not-found"])
+        .await?;
     let own = [("api-service", &lab.api.records), ("configuration-service", &lab.configuration.records)];
     let others = others.iter().map(|(name, other)| (name.as_str(), &other.records));
     let received = own.into_iter().chain(others);

@@ -115,7 +115,9 @@ impl Lab {
         for file in
             fs::read_dir(CERTIFICATES).map_err(Error::during("reading the certificates' folder"))?.flatten()
         {
-            fs::remove_file(file.path()).map_err(Error::during("removing a certificate"))?;
+            let folder = file.file_type().is_ok_and(|kind| kind.is_dir());
+            if folder { fs::remove_dir_all(file.path()) } else { fs::remove_file(file.path()) }
+                .map_err(Error::during("removing a certificate"))?;
         }
         self.until_dump("no listener on the gateway's ports", |dump| {
             listeners(dump).iter().all(|listener| listener.active.is_null() && listener.warming.is_null())
