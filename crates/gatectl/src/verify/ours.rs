@@ -45,13 +45,21 @@ impl Ours {
                 }));
             }
         }
-        // A cluster made of others leads where they lead. Each round finds one more layer.
+        // Other names of the same: clusters made of ours, and those that connect to where ours do. Each round finds
+        // one more layer.
         let mut before = None;
         while before != Some(ours.named.len()) {
             before = Some(ours.named.len());
-            let found = dump.clusters.iter().filter(|cluster| members(cluster).any(|name| ours.has(name)));
-            let found: Vec<_> =
-                found.filter_map(|cluster| text(cluster, "name")).map(str::to_owned).collect();
+            let (known, others): (Vec<_>, Vec<_>) = dump
+                .clusters
+                .iter()
+                .partition(|cluster| text(cluster, "name").is_some_and(|name| ours.has(name)));
+            let places: BTreeSet<_> = known.into_iter().flat_map(|cluster| endpoints(cluster)).collect();
+            let same = others.into_iter().filter(|cluster| {
+                members(cluster).any(|name| ours.has(name))
+                    || endpoints(cluster).iter().any(|place| places.contains(place) || ours.is_host(place.0))
+            });
+            let found: Vec<_> = same.filter_map(|cluster| text(cluster, "name")).map(str::to_owned).collect();
             ours.named.extend(found);
         }
         ours
@@ -76,6 +84,13 @@ impl Ours {
             }
             None => cluster.contains(service),
         }
+    }
+
+    /// Whether this is one of Keptn's services, as Kubernetes' DNS knows it: `api-service.keptn`.
+    fn is_host(&self, host: &str) -> bool {
+        let (first, rest) = host.split_once('.').unwrap_or((host, ""));
+        SERVICES.contains(&first)
+            && self.suffix.as_ref().is_none_or(|suffix| rest.is_empty() || suffix.starts_with(rest))
     }
 
     /// The verdict that a cluster is for, if its name says so.
@@ -112,4 +127,20 @@ fn members(cluster: &Value) -> impl Iterator<Item = &str> {
     let config = path(cluster, &["cluster_type", "typed_config"]);
     let listed = items(config, "clusters").iter();
     listed.filter_map(|one| one.as_str().or_else(|| field(one, "name").as_str()))
+}
+
+/// The addresses in a cluster's own configuration, with their ports. Istio's clusters have theirs elsewhere (EDS).
+fn endpoints(cluster: &Value) -> Vec<(&str, Option<u64>)> {
+    let localities = items(field(cluster, "load_assignment"), "endpoints").iter();
+    let endpoints = localities.flat_map(|locality| items(locality, "lb_endpoints"));
+    let addresses = endpoints.map(|endpoint| path(endpoint, &["endpoint", "address"]));
+    addresses
+        .filter_map(|address| {
+            let socket = field(address, "socket_address");
+            let internal = field(address, "envoy_internal_address");
+            text(socket, "address")
+                .map(|host| (host, field(socket, "port_value").as_u64()))
+                .or_else(|| Some((text(internal, "server_listener_name")?, None)))
+        })
+        .collect()
 }

@@ -53,13 +53,48 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// What it is called among its virtual host's, and what it does.
+    /// Whether it asks for the verdict at all, rightly or not.
+    pub(super) fn asks(&self) -> bool {
+        items(field(self.value, "match"), "filter_state")
+            .iter()
+            .any(|matcher| text(matcher, "key") == Some(KEY))
+    }
+
+    /// What it is called among its virtual host's, and whose it is or what it does.
     pub(super) fn short(&self) -> String {
         let name = text(self.value, "name").map_or_else(|| "one without a name".to_owned(), str::to_owned);
-        match text(field(self.value, "route"), "cluster") {
-            Some(cluster) => format!("{name} (to {cluster})"),
-            None => name,
+        match (self.virtual_service(), text(field(self.value, "route"), "cluster")) {
+            (Some(maker), _) => format!("{name} (of VirtualService {maker})"),
+            (None, Some(cluster)) => format!("{name} (to {cluster})"),
+            (None, None) => name,
         }
+    }
+
+    /// The namespace and name of the VirtualService that istiod made it of.
+    pub(super) fn virtual_service(&self) -> Option<String> {
+        let maker = path(self.value, &["metadata", "filter_metadata", "istio", "config"]).as_str()?;
+        let (_, place) = maker.split_once("/namespaces/")?;
+        place.split_once("/virtual-service/").map(|(namespace, name)| format!("{namespace}/{name}"))
+    }
+
+    /// What is other than in the routes that we make, and will surprise.
+    pub(super) fn surprises(&self) -> Vec<&'static str> {
+        let action = field(self.value, "route");
+        let mut found = Vec::new();
+        if field(action, "internal_redirect_policy").is_object()
+            || text(action, "internal_redirect_action") == Some("HANDLE_INTERNAL_REDIRECT")
+        {
+            found.push("follows the service's redirects by itself; what they lead to is judged anew");
+        }
+        let retries = [action, self.host].map(|around| text(field(around, "retry_policy"), "retry_on"));
+        let is_safe = |on: &str| ["connect-failure", "refused-stream"].contains(&on.trim());
+        if retries.into_iter().flatten().next().is_some_and(|on| !on.split(',').all(is_safe)) {
+            found.push("repeats requests that may have reached the service, a POST as well");
+        }
+        if text(action, "timeout").is_none() {
+            found.push("ends answers after Envoy's 15 s; those that wait for Git take longer");
+        }
+        found
     }
 
     pub(super) fn goals(&self) -> Vec<Goal<'a>> {
@@ -102,13 +137,6 @@ impl<'a> Route<'a> {
             }
         }
         Err(why)
-    }
-
-    /// Something follows redirects of the service instead of the client.
-    pub(super) fn follows_redirects(&self) -> bool {
-        let action = field(self.value, "route");
-        field(action, "internal_redirect_policy").is_object()
-            || text(action, "internal_redirect_action") == Some("HANDLE_INTERNAL_REDIRECT")
     }
 
     /// Whether this is the refusal that stands after the routes.

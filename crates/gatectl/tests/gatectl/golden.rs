@@ -102,6 +102,7 @@ fn actual() -> BTreeMap<String, String> {
         all.insert(name.to_owned(), format!("$ gatectl {}\n{}", args.join(" "), gatectl(args)));
     }
     all.extend(crate::cert::golden());
+    all.extend(crate::verify::golden());
     all.extend(crate::render::golden());
     all
 }

@@ -8,3 +8,4 @@ mod manners;
 mod render;
 mod run;
 mod validate;
+mod verify;

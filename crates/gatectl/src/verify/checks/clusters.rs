@@ -54,7 +54,8 @@ pub(super) fn check(scene: &Scene<'_, '_>, findings: &mut Findings) {
     }
     let missing: Vec<_> = others.into_iter().copied().filter(|name| !known.contains(name)).collect();
     if !missing.is_empty() {
-        findings.note(CHECK, format!("of other applications there is not {}", few(missing)));
+        findings
+            .note(CHECK, format!("routes of other applications lead to what is not there: {}", few(missing)));
     }
     for cluster in scene.dump.clusters.iter().filter(|cluster| goes_anywhere(cluster)) {
         if let Some(name) = text(cluster, "name").filter(|name| named.contains(name)) {

@@ -8,6 +8,9 @@ use crate::verify::route::Route;
 
 const CHECK: &str = "plugin";
 
+/// What Keptn's command line sends as `Host`, whatever the domain.
+const CLI: &str = "api.keptn";
+
 pub(super) fn check(scene: &Scene<'_, '_>, findings: &mut Findings) {
     for plugin in scene.plugins {
         findings.good(CHECK, format!("{}: the module is {}", plugin.name, plugin.module()));
@@ -45,11 +48,12 @@ fn configuration(plugin: &Plugin<'_>, findings: &mut Findings) {
 
 fn hosts(plugin: &Plugin<'_>, scene: &Scene<'_, '_>, findings: &mut Findings) {
     let name = plugin.name;
+    let accepted = if plugin.problems.is_empty() { "configuration accepted, " } else { "" };
     let hosts: Vec<_> = plugin.hosts().collect();
     if hosts.is_empty() && plugin.problems.is_empty() {
         let others: Vec<_> = foreign(scene).collect();
         if others.is_empty() {
-            findings.good(CHECK, format!("{name}: its hosts are all"));
+            findings.good(CHECK, format!("{name}: {accepted}its hosts are all"));
         } else {
             let others = few(others);
             findings.note(
@@ -64,7 +68,13 @@ fn hosts(plugin: &Plugin<'_>, scene: &Scene<'_, '_>, findings: &mut Findings) {
     let shown = few(hosts.iter().map(String::as_str));
     if missing.is_empty() {
         if !hosts.is_empty() {
-            findings.good(CHECK, format!("{name}: its hosts are {shown}"));
+            findings.good(CHECK, format!("{name}: {accepted}its hosts are {shown}"));
+        }
+        if !hosts.is_empty() && !hosts.iter().any(|host| host == CLI) {
+            findings.note(
+                CHECK,
+                format!("{name}: {CLI} is none of its hosts: Keptn's command line names that one"),
+            );
         }
     } else {
         let missing = few(missing.iter().map(String::as_str));

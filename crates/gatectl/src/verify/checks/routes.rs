@@ -8,7 +8,7 @@ use super::Scene;
 use crate::verify::dump::RouteConfig;
 use crate::verify::filter::is_our_name;
 use crate::verify::finding::{Findings, few};
-use crate::verify::json::{any_object, field, items, strings, text};
+use crate::verify::json::{any_object, field, items, strings, text, typed};
 use crate::verify::ours::SERVICES;
 use crate::verify::route::{Goal, KEY, Route, destination, matcher_goals, virtual_host};
 
@@ -16,7 +16,7 @@ const CHECK: &str = "route";
 
 /// What to do about a route that stands open.
 const DROPPED: &str = "an istiod before 1.26 drops filter_state: upgrade it; until then delete the EnvoyFilter \
-                       keptn-gateway-routes. Otherwise somebody else made this route: make it lead to the gateway";
+                       keptn-gateway-routes. A route that is somebody else's must not lead there";
 
 pub(super) fn check(scene: &Scene<'_, '_>, findings: &mut Findings) {
     let mut leading = false;
@@ -52,6 +52,10 @@ pub(super) fn check(scene: &Scene<'_, '_>, findings: &mut Findings) {
     for config in &scene.dump.routes {
         writers(&config.name, [config.value], findings);
     }
+    for filter in &scene.dump.discovered {
+        let name = text(filter, "name").unwrap_or("without a name");
+        writers(&format!("filter {name}"), [*filter], findings);
+    }
 }
 
 /// Whether this is a route to our services, and nothing is wrong with it.
@@ -82,22 +86,28 @@ fn is_shut(
     match route.demand() {
         Err(why) => {
             wrong = true;
-            findings.problem(CHECK, format!("{}: {ways} and {why}", shown()), DROPPED);
+            let help = match route.virtual_service() {
+                Some(maker) => format!(
+                    "the VirtualService {maker} goes around the gateway: delete that route, or take it off the gateway"
+                ),
+                None if route.asks() => {
+                    format!("write one verdict: key: {KEY}, string_match: {{ exact: NAME }}")
+                }
+                None => DROPPED.to_owned(),
+            };
+            findings.problem(CHECK, format!("{}: {ways} and {why}", shown()), help);
         }
         Ok(verdict) => {
+            let other = |name: &&str| scene.ours.verdict_of(name).is_some_and(|service| service != verdict);
             if let Some(known) = scene.ours.verdicts.as_ref().filter(|known| !known.contains(verdict)) {
                 wrong = true;
+                let known = few(known.iter().map(String::as_str));
                 findings.problem(
                     CHECK,
                     format!("{}: {ways} and opens to {verdict:?}, which the filter never says", shown()),
-                    format!(
-                        "write one of {}, or add it to the configuration's upstreams",
-                        few(known.iter().map(String::as_str))
-                    ),
+                    format!("write one of {known}, or add it to the configuration's upstreams"),
                 );
-            }
-            let other = |name: &&str| scene.ours.verdict_of(name).is_some_and(|service| service != verdict);
-            if let Some(cluster) = clusters.keys().copied().find(other) {
+            } else if let Some(cluster) = clusters.keys().copied().find(other) {
                 wrong = true;
                 findings.problem(
                     CHECK,
@@ -105,16 +115,10 @@ fn is_shut(
                     "let each verdict lead to its own service: requests were judged for that one",
                 );
             }
+            for surprise in route.surprises() {
+                findings.note(CHECK, format!("{}: {surprise}", shown()));
+            }
         }
-    }
-    if route.follows_redirects() {
-        findings.note(
-            CHECK,
-            format!(
-                "{}: follows the service's redirects by itself; what they lead to is judged anew",
-                shown()
-            ),
-        );
     }
     !wrong
 }
@@ -205,11 +209,17 @@ fn connections(scene: &Scene<'_, '_>, chain: &str, filter: &Value, findings: &mu
     strings(filter, &mut named);
     let mut ours: BTreeSet<_> = named.into_iter().filter(|name| scene.ours.is_named(name)).collect();
     ours.extend(scene.ours.among(&destination(filter)).into_keys());
+    if typed(filter).0.ends_with(".sni_cluster.v3.SniCluster") {
+        // The name that a client gives in its TLS handshake is the cluster's: a Gateway with AUTO_PASSTHROUGH.
+        let clusters = scene.dump.clusters.iter().filter_map(|cluster| text(cluster, "name"));
+        ours.extend(clusters.filter(|name| !name.contains('|') && scene.ours.has(name)));
+    }
     if !ours.is_empty() {
         findings.problem(
             CHECK,
             format!("listener {chain}: connections are forwarded to {} as they are", few(ours)),
-            "remove that filter (tcp_proxy): it asks nobody",
+            "remove that filter (tcp_proxy, sni_cluster), in Istio the Gateway with TCP, PASSTHROUGH or AUTO_PASSTHROUGH: it \
+             asks nobody",
         );
     }
 }
