@@ -21,3 +21,5 @@ mod standalone;
 mod support;
 #[path = "istio/tls.rs"]
 mod tls;
+#[path = "istio/verify.rs"]
+mod verify;
