@@ -230,6 +230,26 @@ fn another_configuration_without_istio_is_another_config_map() {
     assert_ne!(names("1"), names("2"));
 }
 
+/// Requests for other hosts are left alone: the probe of the gate must not be one.
+#[test]
+fn without_istio_the_probe_asks_for_a_host_that_is_ours() {
+    let folder = scene();
+    for (args, expected) in [(&[][..], "api.keptn"), (&["--config=hosts.yaml"][..], "api.keptn.example.com")]
+    {
+        for (install, path) in
+            [("standalone", "standalone/base/envoy.yaml"), ("compose", "compose/envoy.yaml")]
+        {
+            let out = folder.path().join(format!("{install}-{expected}"));
+            let out = out.to_str().unwrap();
+            let args = [&["render", "--install", install, "-o", out], args].concat();
+            let run = run_in(folder.path(), &args);
+            assert_eq!(run.code, 0, "{run}");
+            let envoy_yaml = fs::read_to_string(Path::new(out).join(path)).unwrap();
+            assert!(envoy_yaml.contains(&format!("host_rewrite_literal: {expected},")), "{install}");
+        }
+    }
+}
+
 #[test]
 fn a_domain_with_a_port_is_in_the_config_map_with_it_and_in_hosts_without() {
     let run = gatectl(["domain", "10.0.0.1.nip.io:31390", "--namespace", "123"]);
