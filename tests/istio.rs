@@ -6,6 +6,8 @@
 
 #[path = "istio/attacks.rs"]
 mod attacks;
+#[path = "istio/certificate.rs"]
+mod certificate;
 #[allow(dead_code, reason = "why the gate does not run a case is for the other engine")]
 #[path = "corpus/mod.rs"]
 mod corpus;
@@ -13,6 +15,10 @@ mod corpus;
 mod corpus_istio;
 #[path = "corpus/engine.rs"]
 mod engine;
+#[path = "istio/load.rs"]
+mod load;
+#[path = "istio/migration.rs"]
+mod migration;
 #[path = "istio/modes.rs"]
 mod modes;
 #[path = "istio/standalone.rs"]

@@ -139,24 +139,7 @@ impl Lab {
 
     /// The overlay's manifests, with the place of this lab's plugin instead of the examples'.
     pub(crate) async fn manifests(&self, mode: Mode) -> Result<String> {
-        let text = self.kubectl(&["kustomize", mode.overlay()]).await?;
-        Ok(match mode {
-            Mode::EnvoyFilter => text,
-            Mode::EnvoyFilterHttp => placed(
-                &text,
-                "https://downloads.example.org/keptn-gateway/plugin.wasm",
-                &variable("LAB_PLUGIN_URL"),
-                "LAB_PLUGIN_SHA256",
-            ),
-            Mode::WasmPlugin | Mode::TrafficExtension => {
-                let example = text
-                    .split_whitespace()
-                    .find(|word| word.starts_with("oci://"))
-                    .expect("an image")
-                    .to_owned();
-                placed(&text, &example, &variable("LAB_IMAGE_URL"), "LAB_IMAGE_SHA256")
-            }
-        })
+        Ok(with_plugin(mode, self.kubectl(&["kustomize", mode.overlay()]).await?))
     }
 
     /// Applies [`Lab::manifests`].
@@ -402,6 +385,27 @@ fn log(name: &str) -> String {
         |error| format!("{}: {error}", path.display()),
         |bytes| String::from_utf8_lossy(&bytes).into_owned(),
     )
+}
+
+/// Manifests of this overlay, with the place of this lab's plugin instead of the examples'.
+pub(crate) fn with_plugin(mode: Mode, text: String) -> String {
+    match mode {
+        Mode::EnvoyFilter => text,
+        Mode::EnvoyFilterHttp => placed(
+            &text,
+            "https://downloads.example.org/keptn-gateway/plugin.wasm",
+            &variable("LAB_PLUGIN_URL"),
+            "LAB_PLUGIN_SHA256",
+        ),
+        Mode::WasmPlugin | Mode::TrafficExtension => {
+            let example = text
+                .split_whitespace()
+                .find(|word| word.starts_with("oci://"))
+                .expect("an image")
+                .to_owned();
+            placed(&text, &example, &variable("LAB_IMAGE_URL"), "LAB_IMAGE_SHA256")
+        }
+    }
 }
 
 /// `text` with another place and SHA-256 of the plugin.
