@@ -15,6 +15,12 @@ pub(super) fn check(scene: &Scene<'_, '_>, findings: &mut Findings) {
     for door in &scene.doors {
         let should = scene.is_ours(door.manager);
         match door.gates.as_slice() {
+            [] if should && scene.only_redirects(door.manager) => {
+                findings.good(
+                    CHECK,
+                    format!("listener {}: not there, and all is redirected to https", door.chain.name),
+                );
+            }
             [] if should => {
                 looked = true;
                 missing(scene, door, findings);

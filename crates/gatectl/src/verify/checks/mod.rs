@@ -14,7 +14,7 @@ use super::Wanted;
 use super::dump::{Chain, Dump, Manager};
 use super::filter::{Gate, Loaded, gates};
 use super::finding::Findings;
-use super::json::items;
+use super::json::{items, text};
 use super::ours::Ours;
 use super::plugin::{Plugin, canonical};
 use super::route::{Route, matcher_goals};
@@ -108,5 +108,12 @@ impl Scene<'_, '_> {
     /// Whether a connection manager should have the filter.
     fn is_ours(&self, manager: &Manager<'_>) -> bool {
         manager.routes.iter().any(|config| self.leads(*config) || self.names_us(*config))
+    }
+
+    /// Whether a connection manager redirects every request to https. Envoy does so before it looks at routes.
+    fn only_redirects(&self, manager: &Manager<'_>) -> bool {
+        let configs = manager.routes.iter().filter_map(|config| self.dump.routes.get(*config));
+        let mut hosts = configs.flat_map(|config| items(config.value, "virtual_hosts"));
+        hosts.all(|host| text(host, "require_tls") == Some("ALL"))
     }
 }
