@@ -13,6 +13,10 @@ mod certificate;
 mod corpus;
 #[path = "istio/corpus.rs"]
 mod corpus_istio;
+#[path = "istio/differences.rs"]
+mod differences;
+#[path = "istio/domain.rs"]
+mod domain;
 #[path = "corpus/engine.rs"]
 mod engine;
 #[path = "istio/load.rs"]
