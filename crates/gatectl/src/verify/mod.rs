@@ -51,6 +51,8 @@ Examples:
   curl -s localhost:9901/config_dump | gatectl verify -")]
 pub(crate) struct VerifyArgs {
     /// The dumps, judged in this order; `-` is standard input.
+    ///
+    /// One may be 16 MiB long; `jq -c .` makes it half as long.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 

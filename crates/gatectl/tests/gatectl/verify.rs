@@ -150,6 +150,26 @@ fn services_of_others_may_be_called_so() {
     assert_eq!(run.code, 0, "{run}");
 }
 
+/// As with components/credential-name: port 80 has no filter.
+#[test]
+fn who_only_redirects_needs_no_filter() {
+    let mut dump = istio();
+    filters(&mut dump).remove(0);
+    edit::host(&mut dump)["require_tls"] = json!("ALL");
+    let run = verify(&dump);
+    assert_eq!(run.code, 0, "{run}");
+    assert!(run.stdout.contains("listener 0.0.0.0_80: not there, and all is redirected to https"), "{run}");
+    assert!(run.stdout.contains("virtual host api.keptn.example.org:80 redirects to https"), "{run}");
+    // Another way to the service, beside.
+    edit::foreign(&mut dump)["route"]["cluster"] = json!(edit::API);
+    assert_eq!(problems(&verify(&dump)), BTreeSet::from(["filter", "route"]));
+    // What an internal client need not follow is no redirect for all.
+    let mut dump = istio();
+    filters(&mut dump).remove(0);
+    edit::host(&mut dump)["require_tls"] = json!("EXTERNAL_ONLY");
+    assert_eq!(problems(&verify(&dump)), BTreeSet::from(["filter"]));
+}
+
 #[test]
 fn without_istio_the_same_is_seen() {
     let mut dump = standalone();

@@ -110,10 +110,22 @@ impl Scene<'_, '_> {
         manager.routes.iter().any(|config| self.leads(*config) || self.names_us(*config))
     }
 
-    /// Whether a connection manager redirects every request to https. Envoy does so before it looks at routes.
+    /// Whether a connection manager redirects every request for our hosts to https, and has no other way to our services.
+    /// Envoy redirects before it looks at routes.
     fn only_redirects(&self, manager: &Manager<'_>) -> bool {
         let configs = manager.routes.iter().filter_map(|config| self.dump.routes.get(*config));
-        let mut hosts = configs.flat_map(|config| items(config.value, "virtual_hosts"));
-        hosts.all(|host| text(host, "require_tls") == Some("ALL"))
+        let mut hosts = configs
+            .flat_map(|config| items(config.value, "virtual_hosts").iter().map(|host| (host, config.value)));
+        hosts.all(|(host, config)| {
+            let mut routes = Route::of(host, config);
+            let is_ours = routes
+                .any(|route| route.is_not_loaded() || !self.ours.among(&route.goals()).is_empty())
+                || !self.ours.among(&matcher_goals(host)).is_empty()
+                || items(host, "domains")
+                    .iter()
+                    .filter_map(|domain| domain.as_str())
+                    .any(|domain| self.hosts.contains(&canonical(domain)));
+            !is_ours || text(host, "require_tls") == Some("ALL")
+        })
     }
 }

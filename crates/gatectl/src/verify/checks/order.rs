@@ -21,7 +21,7 @@ pub(super) fn check(scene: &Scene<'_, '_>, findings: &mut Findings) {
         let mut seen: Vec<&Value> = Vec::new();
         for host in &scene.hosts {
             if let Some(found) = serving(config.value, host) {
-                let redirects = text(found, "require_tls").is_some_and(|what| what != "NONE");
+                let redirects = text(found, "require_tls") == Some("ALL");
                 if redirects || leads(scene, config, found) {
                     served.push(host);
                 }
@@ -62,7 +62,7 @@ fn virtual_host_of_ours(
     findings: &mut Findings,
 ) {
     let shown = format!("{}: {}", config.name, virtual_host(host));
-    if text(host, "require_tls").is_some_and(|what| what != "NONE") {
+    if text(host, "require_tls") == Some("ALL") {
         findings.good(CHECK, format!("{shown} redirects to https"));
         return;
     }
