@@ -142,7 +142,7 @@ fn honest(host: &str, turn: usize) -> (Request, &'static str) {
 fn of_stranger(host: &str, turn: usize) -> Request {
     let targets = ["/configuration-service/v1/project", "/v1/project/sockshop/resource", "/v1/event"];
     let request = Request::get(targets[turn % targets.len()]).header("host", host).header(MARK, "1");
-    if turn % 2 == 0 { request } else { request.header("x-token", "d3Jvbmc=") }
+    if turn.is_multiple_of(2) { request } else { request.header("x-token", "d3Jvbmc=") }
 }
 
 async fn client(shared: Arc<Shared>, index: usize, kind: Kind, host: String) {
