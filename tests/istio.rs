@@ -33,3 +33,5 @@ mod support;
 mod tls;
 #[path = "istio/verify.rs"]
 mod verify;
+#[path = "istio/protocols.rs"]
+mod protocols;

@@ -69,11 +69,12 @@ contexts: [{ name: lab, context: { cluster: lab, user: lab } }]
 current-context: lab
 YAML
 # What this Envoy does not have: Istio's own extensions are in Istio's build of it only.
-# The access log has the fields that envoy.yaml gives it, so that the same tests read both.
+# The access log has the fields that envoy.yaml gives it, so that the same tests read both. It is a file of its own: in the
+# agent's, lines of others would tear its lines apart.
 cat >"$LAB/mesh.yaml" <<YAML
 enablePrometheusMerge: false
 defaultProviders: { metrics: [], tracing: [] }
-accessLogFile: /dev/stdout
+accessLogFile: $LAB/access.log
 accessLogEncoding: JSON
 accessLogFormat: |
   {

@@ -9,7 +9,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use testbed::{
     Error, Result,
     client::{Raw, Request, Response},
@@ -165,6 +165,17 @@ impl Lab {
         self.kubectl(&["-n", namespace, "patch", name, "--type", "json", "-p", &patch]).await.map(drop)
     }
 
+    /// Changes the filter's configuration, which is in the EnvoyFilter that brings it. It is not yet in force then.
+    pub(crate) async fn configure(&self, change: impl FnOnce(&mut Value)) -> Result<()> {
+        const PLACE: &str = "/spec/configPatches/0/patch/value/typed_config/config/configuration/value";
+        let object = self.object("istio-system", "envoyfilter/keptn-gateway").await?;
+        let text = object.pointer(PLACE).and_then(Value::as_str).expect("the filter's configuration");
+        let mut configuration = serde_json::from_str(text).expect("JSON");
+        change(&mut configuration);
+        let patch = json!([{ "op": "replace", "path": PLACE, "value": configuration.to_string() }]);
+        self.patch("istio-system", "envoyfilter/keptn-gateway", &patch).await
+    }
+
     /// Runs a program in the repository's folder; what it printed on standard output. Its failure is an error that has
     /// what it said.
     pub(crate) async fn run(&self, program: &str, arguments: &[&str], input: Option<&str>) -> Result<String> {
@@ -218,10 +229,10 @@ impl Lab {
         log("agent")
     }
 
-    /// The access log's lines so far.
+    /// The access log's lines so far; at first those that a test has had written beside the agent's.
     pub(crate) fn access_log(&self) -> Vec<Value> {
-        let log = self.agent_log();
-        let lines = log.lines().filter(|line| line.starts_with("{\""));
+        let logs = self.agent_log() + &log("access");
+        let lines = logs.lines().filter(|line| line.starts_with("{\""));
         lines
             .filter_map(|line| serde_json::from_str(line).ok())
             .filter(|line: &Value| line["client"].is_string())
@@ -398,11 +409,8 @@ pub(crate) fn with_plugin(mode: Mode, text: String) -> String {
             "LAB_PLUGIN_SHA256",
         ),
         Mode::WasmPlugin | Mode::TrafficExtension => {
-            let example = text
-                .split_whitespace()
-                .find(|word| word.starts_with("oci://"))
-                .expect("an image")
-                .to_owned();
+            let example =
+                text.split_whitespace().find(|word| word.starts_with("oci://")).expect("an image").to_owned();
             placed(&text, &example, &variable("LAB_IMAGE_URL"), "LAB_IMAGE_SHA256")
         }
     }
