@@ -19,6 +19,10 @@ mod differences;
 mod domain;
 #[path = "corpus/engine.rs"]
 mod engine;
+#[path = "istio/changes.rs"]
+mod changes;
+#[path = "istio/dumps.rs"]
+mod dumps;
 #[path = "istio/load.rs"]
 mod load;
 #[path = "istio/migration.rs"]
@@ -31,7 +35,7 @@ mod standalone;
 mod support;
 #[path = "istio/tls.rs"]
 mod tls;
-#[path = "istio/verify.rs"]
-mod verify;
 #[path = "istio/protocols.rs"]
 mod protocols;
+#[path = "istio/verify.rs"]
+mod verify;

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -14,10 +15,13 @@ use crate::support::{
 use serde_json::{Value, json};
 use testbed::{
     Bootstrap, Error, Result,
-    client::{H2, Request},
+    client::{H2, Raw, Request, WebSocket},
     wait::until,
 };
 
+const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 15000);
+/// Where Kubernetes asks whether the pod is ready.
+const READY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 15021);
 const GATEWAY: &str = "manifests/istio/base/public-gateway.yaml";
 const WIDE: &str = "manifests/istio/gateway-wide";
 const CREDENTIAL_NAME: &str = "manifests/istio/components/credential-name";
@@ -48,7 +52,10 @@ impl Told {
         let named = |value: Value| (value["name"].as_str().unwrap_or_default().to_owned(), value);
         let clusters = section(dump, "ClustersConfigDump")["dynamic_active_clusters"].as_array();
         Self {
-            listeners: listeners(dump).into_iter().map(|it| (it.name.to_owned(), it.active.clone())).collect(),
+            listeners: listeners(dump)
+                .into_iter()
+                .map(|it| (it.name.to_owned(), it.active.clone()))
+                .collect(),
             routes: route_configurations(dump).into_iter().map(named).collect(),
             clusters: clusters.into_iter().flatten().map(|entry| named(entry["cluster"].clone())).collect(),
         }
@@ -267,24 +274,17 @@ async fn with_credential_name(lab: &Lab) -> Result<String> {
         (seen_from(folder.path(), "manifests/istio")?, seen_from(folder.path(), CREDENTIAL_NAME)?);
     let text = format!("resources: ['{base}']\ncomponents: ['{component}']\n");
     fs::write(folder.path().join("kustomization.yaml"), text).map_err(Error::during("writing"))?;
-    let secret = [
-        "cert",
-        "self-signed",
-        "example.org",
-        "--credential-name",
-        "keptn-gateway-certificate",
-    ];
+    let secret = ["cert", "self-signed", "example.org", "--credential-name", "keptn-gateway-certificate"];
     let secret = lab.run("gatectl", &secret, None).await?;
     lab.apply_text(&secret).await?;
     lab.kubectl(&["kustomize", &folder.path().to_string_lossy()]).await
 }
 
 /// `istioctl analyze`, and what it finds wrong.
-async fn analyzed(lab: &Lab) -> Result<Vec<String>> {
+async fn analyzed() -> Result<Vec<String>> {
     let said = output("istioctl", &["analyze", "--all-namespaces"], None).await?;
     let said = String::from_utf8_lossy(&said.stdout).into_owned() + &String::from_utf8_lossy(&said.stderr);
     assert!(said.contains("Info [IST0102]"), "it has looked at namespaces: {said}");
-    let _ = lab;
     Ok(said
         .lines()
         .filter(|line| line.starts_with("Error") || line.starts_with("Warning"))
@@ -294,19 +294,19 @@ async fn analyzed(lab: &Lab) -> Result<Vec<String>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn istioctl_finds_nothing_wrong() -> Result<()> {
-    for mode in Mode::ALL {
-        let lab = Lab::start().await?;
-        lab.apply_mode(mode).await?;
-        lab.apply(WIDE).await?;
-        lab.apply(&format!("{WIDE}/pods")).await?;
-        assert_eq!(analyzed(&lab).await?, [""; 0], "{mode:?}");
-    }
     let lab = Lab::start().await?;
+    lab.apply(WIDE).await?;
+    lab.apply(&format!("{WIDE}/pods")).await?;
+    for mode in Mode::ALL {
+        lab.apply_mode(mode).await?;
+        assert_eq!(analyzed().await?, [""; 0], "{mode:?}");
+        lab.kubectl(&["-n", "istio-system", "delete", mode.filter()]).await?;
+    }
     let text = with_credential_name(&lab).await?;
     assert!(text.contains("httpsRedirect: true"), "{text}");
     lab.apply_text(&text).await?;
     lab.until_dump("both ports", listens).await?;
-    assert_eq!(analyzed(&lab).await?, [""; 0], "credential-name");
+    assert_eq!(analyzed().await?, [""; 0], "credential-name");
     Ok(())
 }
 
@@ -345,7 +345,10 @@ async fn what_is_applied_twice_changes_nothing() -> Result<()> {
 
 /// How many hosts port 80 has.
 fn hosts(dump: &Value) -> usize {
-    route_configurations(dump).iter().find(|it| it["name"] == "http.80").map_or(0, |it| virtual_hosts(it).len())
+    route_configurations(dump)
+        .iter()
+        .find(|it| it["name"] == "http.80")
+        .map_or(0, |it| virtual_hosts(it).len())
 }
 
 /// What istiod has sent for, a line for each time.
@@ -451,34 +454,43 @@ fn without_model(listener: &Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn gateway_wide_is_what_envoy_yaml_says_and_nothing_else() -> Result<()> {
-    let (lab, before) = without_ours().await?;
+    let (lab, _) = without_ours().await?;
+    lab.apply_mode(Mode::EnvoyFilter).await?;
+    let before = Told::of(&lab.until_dump("all of ours", has_all).await?);
+    lab.serves().await?;
+    // What is missing without it: the files' tops say so.
+    let offers = get("/swagger.json").header("connection", "upgrade").header("upgrade", "TLS/1.2");
+    let answer = send(&offers).await?;
+    assert_eq!(answer.status, 403, "{answer:?}");
+    assert_eq!(send(&stranger("/v1/event")).await?.header("x-request-id"), None);
+
     lab.apply(WIDE).await?;
-    let dump = lab.until_dump("the values of envoy.yaml on both ports", is_wide).await?;
-    let after = Told::of(&dump);
+    let after = Told::of(&lab.until_dump("the values of envoy.yaml on both ports", is_wide).await?);
     assert_eq!((&before.routes, &before.clusters), (&after.routes, &after.clusters));
     assert_eq!(names(&before.listeners), names(&after.listeners));
     for (name, listener) in &after.listeners {
         assert_eq!(without_model(listener), without_model(&before.listeners[name]), "{name}");
     }
 
-    // With the filter: other applications are reached, and what is missing without it is there.
-    lab.apply_mode(Mode::EnvoyFilter).await?;
-    lab.serves().await?;
+    // New connections may have the old listener for a moment.
+    until("an offer to be dropped", async || {
+        let answer = send(&offers).await.ok()?;
+        (answer.status == 200 && answer.header("x-request-id").is_some()).then_some(())
+    })
+    .await?;
+    let answer = H2::connect(HTTP).await?.send(&get("/swagger.json")).await?;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let log_stream = stranger("/").header("token", lab.api.channel_token());
+    WebSocket::http2(HTTP, log_stream).await?.open().close().await?;
+    assert!(send(&stranger("/v1/event")).await?.header("x-request-id").is_some());
+
     // What asked for our hosts before they were ours.
     lab.carts.records.take();
     for (host, application) in [(CARTS, &lab.carts), (BRIDGE, &lab.bridge)] {
         let answer = send(&Request::get("/swagger.json").header("host", host)).await?;
         assert_eq!(answer.status, 200, "{host}");
-        assert!(answer.header("x-request-id").is_some(), "{answer:?}");
         assert_eq!(application.records.take().len(), 1, "{host}");
     }
-    let offers = get("/swagger.json").header("connection", "upgrade").header("upgrade", "TLS/1.2");
-    let answer = send(&offers).await?;
-    assert_eq!(answer.status, 200, "{answer:?}");
-    assert!(send(&stranger("/v1/event")).await?.header("x-request-id").is_some());
-    let mut http2 = H2::connect(HTTP).await?;
-    let answer = http2.send(&get("/swagger.json")).await?;
-    assert_eq!(answer.status, 200, "{answer:?}");
     Ok(())
 }
 
@@ -506,7 +518,8 @@ async fn the_access_log_is_that_of_envoy_yaml() -> Result<()> {
     let values = fs::read_to_string(values).map_err(Error::during("reading mesh-config.yaml"))?;
     let (_, provider) = values.split_once("\nmeshConfig:\n").expect("values");
     let provider: Vec<_> = provider.lines().map(|line| line.strip_prefix("  ").unwrap_or(line)).collect();
-    let write = |text: &str| fs::write(&mesh, text).map_err(Error::during("writing the mesh's configuration"));
+    let write =
+        |text: &str| fs::write(&mesh, text).map_err(Error::during("writing the mesh's configuration"));
     write(&format!("{before}\n{}\n", provider.join("\n")))?;
 
     let (_, manager) = model();
@@ -518,8 +531,9 @@ async fn the_access_log_is_that_of_envoy_yaml() -> Result<()> {
             !logs.is_empty() && logs.iter().all(|log| log.pointer(format) == Some(fields))
         })
         .await?;
-        send(&get("/v1/event?secret").header("x-request-id", "c0ffee")).await?;
         until("the access log's line", async || {
+            // A connection may still be the old listener's.
+            send(&get("/v1/event?secret")).await.ok()?;
             let lines = lab.access_log();
             lines.into_iter().find(|line| line["path"] == "/v1/event" && line["upstream_host"].is_string())
         })
@@ -537,6 +551,8 @@ async fn the_access_log_is_that_of_envoy_yaml() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pods_know_the_proxies_before_them_and_label_the_reasons() -> Result<()> {
     let lab = Lab::with(Mode::EnvoyFilter).await?;
+    // Without it a gateway that starts waits for 15 s.
+    certificate(&lab).await?;
     lab.apply(&format!("{WIDE}/pods")).await?;
     let deployment = json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
@@ -564,11 +580,27 @@ async fn the_pods_know_the_proxies_before_them_and_label_the_reasons() -> Result
     let data = lab.object("istio-system", &map).await?["data"].clone();
     let file = path.file_name().and_then(|name| name.to_str()).expect("a file");
 
-    lab.kubectl(&["-n", "istio-system", "patch", "service", "istio-ingressgateway", "-p", r#"{"spec":{"type":"LoadBalancer"}}"#])
-        .await?;
+    lab.kubectl(&[
+        "-n",
+        "istio-system",
+        "patch",
+        "service",
+        "istio-ingressgateway",
+        "-p",
+        r#"{"spec":{"type":"LoadBalancer"}}"#,
+    ])
+    .await?;
     let service = patch(&lab, "service", "service.yaml").await?;
-    lab.kubectl(&["-n", "istio-system", "patch", "service", "istio-ingressgateway", "-p", r#"{"spec":{"type":"ClusterIP"}}"#])
-        .await?;
+    lab.kubectl(&[
+        "-n",
+        "istio-system",
+        "patch",
+        "service",
+        "istio-ingressgateway",
+        "-p",
+        r#"{"spec":{"type":"ClusterIP"}}"#,
+    ])
+    .await?;
     assert_eq!(service["spec"]["externalTrafficPolicy"], "Local");
 
     // As a pod gets it: the file, and the annotation, which Istio puts into PROXY_CONFIG.
@@ -583,16 +615,23 @@ async fn the_pods_know_the_proxies_before_them_and_label_the_reasons() -> Result
 
     let agent = Agent::current()?;
     let result = async {
-        agent.restarted(&lab, |name, value| match name {
-            "PROXY_CONFIG" => format!("{value}\n{}\n", one.replacen(':', ": ", 1)),
-            _ => value.to_owned(),
-        }, &[("ISTIO_BOOTSTRAP_OVERRIDE", &file_here.to_string_lossy())])
-        .await?;
-        let dump = lab.until_dump("one proxy", |dump| {
-            let managers = connection_managers(dump);
-            !managers.is_empty() && managers.iter().all(|(_, manager)| manager["xff_num_trusted_hops"] == 1)
-        })
-        .await?;
+        agent
+            .restarted(
+                &lab,
+                |name, value| match name {
+                    "PROXY_CONFIG" => format!("{value}\n{}\n", one.replacen(':', ": ", 1)),
+                    _ => value.to_owned(),
+                },
+                &[("ISTIO_BOOTSTRAP_OVERRIDE", &file_here.to_string_lossy())],
+            )
+            .await?;
+        let dump = lab
+            .until_dump("one proxy", |dump| {
+                let managers = connection_managers(dump);
+                !managers.is_empty()
+                    && managers.iter().all(|(_, manager)| manager["xff_num_trusted_hops"] == 1)
+            })
+            .await?;
         let tags = section(&dump, "BootstrapConfigDump")["bootstrap"]["stats_config"]["stats_tags"].clone();
         let envoy = Bootstrap::shipped().json()["stats_config"]["stats_tags"].clone();
         assert!(tags.as_array().is_some_and(|tags| tags.contains(&envoy[0])), "{tags:#}");
@@ -602,7 +641,8 @@ async fn the_pods_know_the_proxies_before_them_and_label_the_reasons() -> Result
         assert_eq!(received.header("x-real-ip").as_deref(), Some("198.51.100.7"));
         send(&stranger("/v1/event")).await?;
         until("the reason as a label", async || {
-            let metrics = lab.run("curl", &["-fsS", "http://127.0.0.1:15000/stats/prometheus"], None).await.ok()?;
+            let mut admin = Raw::connect(ADMIN).await.ok()?;
+            let metrics = admin.send(&Request::get("/stats/prometheus")).await.ok()?.text();
             metrics.contains("\nkeptn_gateway_refused{reason=\"no_token\"} 1\n").then_some(())
         })
         .await
@@ -649,7 +689,8 @@ impl Agent {
     fn current() -> Result<Self> {
         let process = Self::process()?;
         let parts = |file: &str| {
-            let bytes = fs::read(process.join(file)).map_err(Error::during("reading how the agent was started"))?;
+            let bytes =
+                fs::read(process.join(file)).map_err(Error::during("reading how the agent was started"))?;
             let text = String::from_utf8_lossy(&bytes).into_owned();
             Ok::<Vec<String>, Error>(text.split_terminator('\0').map(Into::into).collect())
         };
@@ -658,7 +699,8 @@ impl Agent {
         Ok(Self {
             command: parts("cmdline")?,
             environment: environment.map(|(name, value)| (name.into(), value.into())).collect(),
-            folder: fs::read_link(process.join("cwd")).map_err(Error::during("reading the agent's folder"))?,
+            folder: fs::read_link(process.join("cwd"))
+                .map_err(Error::during("reading the agent's folder"))?,
         })
     }
 
@@ -672,9 +714,10 @@ impl Agent {
         let process = Self::process()?;
         let id = process.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
         lab.run("kill", &[&id], None).await?;
-        // Whoever has ended may be left as a zombie, without a command line.
-        until("the agent's end", async || {
-            fs::read(process.join("cmdline")).map_or(true, |it| it.is_empty()).then_some(())
+        // Whoever has ended may be left as a zombie, without a command line. The agent does not wait for Envoy.
+        until("the agent's end, and Envoy's", async || {
+            let is_gone = fs::read(process.join("cmdline")).map_or(true, |it| it.is_empty());
+            (is_gone && Raw::connect(ADMIN).await.is_err()).then_some(())
         })
         .await?;
         let lab_folder = PathBuf::from(variable("LAB"));
@@ -689,7 +732,9 @@ impl Agent {
         fs::write(lab_folder.join("agent.pid"), started.id().to_string())
             .map_err(Error::during("writing the agent's process id"))?;
         until("the gateway's configuration", async || {
-            lab.run("curl", &["-fsS", "http://127.0.0.1:15021/healthz/ready"], None).await.ok()
+            let mut ready = Raw::connect(READY).await.ok()?;
+            let answer = ready.send(&Request::get("/healthz/ready")).await.ok()?;
+            (answer.status == 200).then_some(())
         })
         .await?;
         Ok(())
