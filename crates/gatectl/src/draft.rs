@@ -34,11 +34,15 @@ impl Draft {
     pub(crate) fn write(path: &Path, bytes: &[u8], access: Access) -> Result<Self, String> {
         let name = visible(&path.to_string_lossy());
         let why = |why: &str| format!("{name}: cannot be written: {why}");
-        // Not the link is replaced, but what it leads to; and never a device.
-        let place = match fs::canonicalize(path) {
-            Ok(place) if place.is_file() => place,
-            Ok(place) if place.is_dir() => return Err(why("it is a folder")),
+        // Not the link is replaced, but what it leads to; and never a device or a pipe. A pipe's path, below /dev/fd,
+        // leads to no name, so this must not be asked of the path alone.
+        let place = match fs::metadata(path) {
+            Ok(found) if found.is_file() => fs::canonicalize(path).map_err(|error| why(&plain(&error)))?,
+            Ok(found) if found.is_dir() => return Err(why("it is a folder")),
             Ok(_) => return Err(why("it is not a file; without -o the output goes to standard output")),
+            Err(_) if fs::symlink_metadata(path).is_ok() => {
+                return Err(why("it is a link to something that is not there"));
+            }
             Err(_) => path.to_owned(),
         };
         if place.file_name().is_none() {

@@ -458,5 +458,16 @@ mod files {
         let run = scene.gatectl(&["cert", "self-signed", "example.org", "-o", "null.yaml"]);
         assert_eq!(run.code, 2);
         assert!(run.stderr.starts_with("null.yaml: cannot be written: it is not a file"), "{run}");
+        // A pipe has no name that could be replaced; its link must not be, as /dev/stdout is one.
+        for (to, why) in [
+            ("/proc/self/fd/1", "it is not a file"),
+            ("nowhere", "it is a link to something that is not there"),
+        ] {
+            let _ = fs::remove_file(scene.path().join("pipe.yaml"));
+            symlink(to, scene.path().join("pipe.yaml")).unwrap();
+            let run = scene.gatectl(&["cert", "self-signed", "example.org", "-o", "pipe.yaml"]);
+            assert!(run.stderr.starts_with(&format!("pipe.yaml: cannot be written: {why}")), "{run}");
+            assert_eq!(fs::read_link(scene.path().join("pipe.yaml")).unwrap(), std::path::Path::new(to));
+        }
     }
 }
