@@ -18,7 +18,7 @@ check() {
     step "$cargo_deny" --workspace --all-features check --hide-inclusion-graph licenses bans sources
     check_advisories
     need_shellcheck
-    step shellcheck -x build.sh .ci/run manifests/standalone/base/drain.sh
+    step shellcheck -x build.sh .ci/run manifests/standalone/base/drain.sh tests/istio/lab.sh
     local script
     for script in scripts/*; do
         # What build.sh sources was read with it.
