@@ -4,10 +4,14 @@
 //! `./build.sh istio` starts the lab (tests/istio/lab.sh) and runs this in it, one test after the other: there is one
 //! gateway, and each test begins by taking everything out of it.
 
+#[path = "istio/agent.rs"]
+mod agent;
 #[path = "istio/attacks.rs"]
 mod attacks;
 #[path = "istio/certificate.rs"]
 mod certificate;
+#[path = "istio/changes.rs"]
+mod changes;
 #[allow(dead_code, reason = "why the gate does not run a case is for the other engine")]
 #[path = "corpus/mod.rs"]
 mod corpus;
@@ -17,25 +21,23 @@ mod corpus_istio;
 mod differences;
 #[path = "istio/domain.rs"]
 mod domain;
-#[path = "corpus/engine.rs"]
-mod engine;
-#[path = "istio/changes.rs"]
-mod changes;
 #[path = "istio/dumps.rs"]
 mod dumps;
+#[path = "corpus/engine.rs"]
+mod engine;
 #[path = "istio/load.rs"]
 mod load;
 #[path = "istio/migration.rs"]
 mod migration;
 #[path = "istio/modes.rs"]
 mod modes;
+#[path = "istio/protocols.rs"]
+mod protocols;
 #[path = "istio/standalone.rs"]
 mod standalone;
 #[path = "istio/support.rs"]
 mod support;
 #[path = "istio/tls.rs"]
 mod tls;
-#[path = "istio/protocols.rs"]
-mod protocols;
 #[path = "istio/verify.rs"]
 mod verify;
