@@ -10,7 +10,8 @@ use std::{
     time::Duration,
 };
 
-use crate::support::{HTTP, Lab, Mode, chains, get, send, stranger};
+use crate::agent::Agent;
+use crate::support::{CARTS, HTTP, Lab, Mode, chains, get, send, stranger};
 use testbed::{
     Error, Result,
     client::{H2, Raw, Request, Response},
@@ -199,6 +200,36 @@ async fn a_bad_configuration_is_refused_and_the_last_one_serves() -> Result<()> 
         change(&lab, mode, "second.keptn:8080").await?;
         assert_eq!(send(&get("/configuration-service/v1/project")).await?.status, 200, "{mode:?}");
     }
+    Ok(())
+}
+
+/// Whoever starts anew has no last configuration that could serve.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pod_that_starts_under_a_bad_configuration_harms_no_other_application() -> Result<()> {
+    let mode = Mode::EnvoyFilter;
+    let lab = Lab::with(mode).await?;
+    let istiod = lab.istiod_log().len();
+    let bad = lab.manifests(mode).await?.replace(AUTHORITY, "api service");
+    lab.apply_text(&bad).await?;
+    until("the refusal", async || {
+        lab.istiod_log().get(istiod..)?.contains("ADS:ECDS: ACK ERROR").then_some(())
+    })
+    .await?;
+    Agent::current()?.restarted(&lab, |_, value| value.to_owned(), &[]).await?;
+    until("other applications", async || {
+        let answer = send(&Request::get("/swagger.json").header("host", CARTS)).await.ok()?;
+        (answer.status == 200).then_some(())
+    })
+    .await?;
+    lab.api.records.take();
+    lab.configuration.records.take();
+    for request in [get("/configuration-service/v1/project"), stranger("/configuration-service/v1/project")] {
+        let answer = send(&request).await?;
+        assert_eq!((answer.status, answer.json()["message"].as_str()), (503, Some("gateway not loaded")));
+    }
+    lab.nothing_arrived();
+    change(&lab, mode, "good.keptn:8080").await?;
+    assert_eq!(send(&get("/configuration-service/v1/project")).await?.status, 200);
     Ok(())
 }
 
