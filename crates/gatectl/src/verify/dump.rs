@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::json::{field, items, path, text, typed};
 use crate::source::Source;
 
-const HELP: &str = "  help: it is what Envoy's admin interface answers at /config_dump:\n        \
-                    kubectl -n istio-system exec deploy/istio-ingressgateway -- pilot-agent request GET config_dump";
+const HELP: &str = "  help: it is what Envoy's admin interface answers at /config_dump?include_eds:\n        \
+                    kubectl -n istio-system exec deploy/istio-ingressgateway -- pilot-agent request GET 'config_dump?include_eds'";
 
 /// Reads a dump.
 ///
@@ -50,6 +50,8 @@ pub(super) struct Dump<'a> {
     pub(super) listeners: Vec<Listener<'a>>,
     pub(super) routes: Vec<RouteConfig<'a>>,
     pub(super) clusters: Vec<&'a Value>,
+    /// The clusters' addresses that were discovered; none if the dump was not asked for them.
+    pub(super) endpoints: Vec<&'a Value>,
     /// The filters that were discovered.
     pub(super) discovered: Vec<&'a Value>,
     /// Certificates that Envoy waits for.
@@ -118,6 +120,11 @@ impl<'a> Dump<'a> {
             listeners: Vec::new(),
             routes: Vec::new(),
             clusters: clusters.iter().map(|entry| field(entry, "cluster")).collect(),
+            endpoints: ["static_endpoint_configs", "dynamic_endpoint_configs"]
+                .iter()
+                .flat_map(|key| listed("Endpoints", key))
+                .map(|entry| field(entry, "endpoint_config"))
+                .collect(),
             discovered: discovered.iter().map(|entry| field(entry, "ecds_filter")).collect(),
             awaited: listed("Secrets", "dynamic_warming_secrets")
                 .into_iter()

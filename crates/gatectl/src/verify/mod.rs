@@ -46,9 +46,9 @@ Exit codes:
   2  a file cannot be read or is no config dump, or the arguments make no sense; why is on standard error
 
 Examples:
-  kubectl -n istio-system exec deploy/istio-ingressgateway -- pilot-agent request GET config_dump | gatectl verify -
+  kubectl -n istio-system exec deploy/istio-ingressgateway -- pilot-agent request GET 'config_dump?include_eds' | gatectl verify -
   istioctl proxy-config all deploy/istio-ingressgateway.istio-system -o json | gatectl verify --domain example.org -
-  curl -s localhost:9901/config_dump | gatectl verify -")]
+  curl -s 'localhost:9901/config_dump?include_eds' | gatectl verify -")]
 pub(crate) struct VerifyArgs {
     /// The dumps, judged in this order; `-` is standard input.
     ///

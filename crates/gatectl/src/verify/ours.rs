@@ -54,10 +54,12 @@ impl Ours {
                 .clusters
                 .iter()
                 .partition(|cluster| text(cluster, "name").is_some_and(|name| ours.has(name)));
-            let places: BTreeSet<_> = known.into_iter().flat_map(|cluster| endpoints(cluster)).collect();
+            let places: BTreeSet<_> = known.into_iter().flat_map(|cluster| places(dump, cluster)).collect();
             let same = others.into_iter().filter(|cluster| {
                 members(cluster).any(|name| ours.has(name))
-                    || endpoints(cluster).iter().any(|place| places.contains(place) || ours.is_host(place.0))
+                    || self::places(dump, cluster)
+                        .iter()
+                        .any(|place| places.contains(place) || ours.is_host(&place.0))
             });
             let found: Vec<_> = same.filter_map(|cluster| text(cluster, "name")).map(str::to_owned).collect();
             ours.named.extend(found);
@@ -113,6 +115,15 @@ impl Ours {
     }
 }
 
+/// The namespace of the Service that a cluster's name is of, and that of what istiod made the cluster of.
+pub(super) fn namespaces(cluster: &Value) -> Option<(&str, &str)> {
+    let host = istio_host(text(cluster, "name")?)?;
+    let (_, wanted) = host.split_once(".svc.")?.0.split_once('.')?;
+    let makers = items(path(cluster, &["metadata", "filter_metadata", "istio"]), "services");
+    let maker = makers.iter().find(|maker| text(maker, "host") == Some(host))?;
+    Some((wanted, text(maker, "namespace")?))
+}
+
 /// The host in a cluster's name as Istio makes it: `outbound|8080||api-service.keptn.svc.cluster.local`.
 fn istio_host(cluster: &str) -> Option<&str> {
     let mut parts = cluster.split('|');
@@ -129,9 +140,13 @@ fn members(cluster: &Value) -> impl Iterator<Item = &str> {
     listed.filter_map(|one| one.as_str().or_else(|| field(one, "name").as_str()))
 }
 
-/// The addresses in a cluster's own configuration, with their ports. Istio's clusters have theirs elsewhere (EDS).
-fn endpoints(cluster: &Value) -> Vec<(&str, Option<u64>)> {
-    let localities = items(field(cluster, "load_assignment"), "endpoints").iter();
+/// The addresses of a cluster, as DNS compares names, with their ports. Those of most of Istio's clusters are discovered
+/// (EDS), and in the dump if it was asked for them.
+fn places(dump: &Dump<'_>, cluster: &Value) -> BTreeSet<(String, Option<u64>)> {
+    let name = text(cluster, "name");
+    let discovered = dump.endpoints.iter().filter(|found| text(found, "cluster_name") == name);
+    let assignments = [field(cluster, "load_assignment")].into_iter().chain(discovered.copied());
+    let localities = assignments.flat_map(|assignment| items(assignment, "endpoints"));
     let endpoints = localities.flat_map(|locality| items(locality, "lb_endpoints"));
     let addresses = endpoints.map(|endpoint| path(endpoint, &["endpoint", "address"]));
     addresses
@@ -139,8 +154,9 @@ fn endpoints(cluster: &Value) -> Vec<(&str, Option<u64>)> {
             let socket = field(address, "socket_address");
             let internal = field(address, "envoy_internal_address");
             text(socket, "address")
+                .map(|host| host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase())
                 .map(|host| (host, field(socket, "port_value").as_u64()))
-                .or_else(|| Some((text(internal, "server_listener_name")?, None)))
+                .or_else(|| Some((text(internal, "server_listener_name")?.to_owned(), None)))
         })
         .collect()
 }

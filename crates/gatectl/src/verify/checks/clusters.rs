@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Scene;
 use crate::verify::finding::{Findings, few};
 use crate::verify::json::{field, is_true, path, text};
+use crate::verify::ours::namespaces;
 use crate::verify::plugin::Plugin;
 use crate::verify::route::{Goal, Route};
 
@@ -51,6 +52,17 @@ pub(super) fn check(scene: &Scene<'_, '_>, findings: &mut Findings) {
     if missing.is_empty() && !ours.is_empty() {
         let all = ours.union(&asked).copied();
         findings.good(CHECK, format!("there are {}", few(all)));
+    }
+    for cluster in &scene.dump.clusters {
+        let Some((name, (wanted, found))) = text(cluster, "name").zip(namespaces(cluster)) else { continue };
+        if wanted != found && scene.ours.has(name) {
+            findings.problem(
+                CHECK,
+                format!("{name} is made of something in the namespace {found}, not of the Service in {wanted}"),
+                "whoever is behind it says which tokens are good: delete the ServiceEntry of that host in that \
+                 namespace. It holds while the Service is not there",
+            );
+        }
     }
     let missing: Vec<_> = others.into_iter().copied().filter(|name| !known.contains(name)).collect();
     if !missing.is_empty() {

@@ -181,6 +181,29 @@ pub(super) const ALL: &[Spoilt] = &[
         ] } }),
         );
     }),
+    ("another name of the service, in other letters", &["route"], |dump| {
+        behind(
+            dump,
+            json!({ "name": "outbound|8080||shop.internal", "load_assignment": { "endpoints": [
+            { "lb_endpoints": [{ "endpoint": { "address": { "socket_address": {
+                "address": "Configuration-Service.keptn.svc.cluster.local.", "port_value": 8080,
+            } } } }] },
+        ] } }),
+        );
+    }),
+    ("another name of the service's pods", &["route"], |dump| {
+        let shop = "outbound|8080||shop.internal";
+        let endpoints = [API, CONFIGURATION, shop].map(|name| {
+            let address = if name == API { "10.9.0.2" } else { "10.9.0.3" };
+            let endpoint = json!({ "address": { "socket_address": { "address": address, "port_value": 8080 } } });
+            let config = json!({ "cluster_name": name, "endpoints": [{ "lb_endpoints": [{ "endpoint": endpoint }] }] });
+            json!({ "endpoint_config": config })
+        });
+        dump["configs"].as_array_mut().unwrap().push(json!({
+            "@type": "type.googleapis.com/envoy.admin.v3.EndpointsConfigDump", "dynamic_endpoint_configs": endpoints,
+        }));
+        behind(dump, json!({ "name": shop }));
+    }),
     ("a service of one's own, once open", &["route"], |dump| {
         configure(
             dump,
@@ -248,6 +271,13 @@ pub(super) const ALL: &[Spoilt] = &[
     }),
     ("a service that is not there", &["cluster"], |dump| {
         clusters(dump).retain(|cluster| cluster["cluster"]["name"] != CONFIGURATION);
+    }),
+    // Seen: a ServiceEntry with the Service's host in a namespace of others, while the Service was deleted.
+    ("a service that somebody else is", &["cluster"], |dump| {
+        let cluster = clusters(dump).iter_mut().find(|cluster| cluster["cluster"]["name"] == API).unwrap();
+        let host = "api-service.keptn.svc.cluster.local";
+        cluster["cluster"]["metadata"]["filter_metadata"]["istio"]["services"] =
+            json!([{ "name": host, "namespace": "sockshop-dev", "host": host }]);
     }),
     ("tokens checked nowhere", &["cluster"], |dump| {
         configure(
