@@ -37,7 +37,7 @@ Checks:
   plugin     it is loaded, never open when it fails, and its configuration is one that the gate accepts
   route      whatever leads to Keptn's services opens to the filter's verdict alone, and each service has a route
   order      under our hosts nothing stands before these routes, and a refusal after them
-  update     Envoy has refused nothing, and waits for nothing
+  update     no listener, cluster or route is refused or waits; whether the filter is, a dump does not say
   cluster    what the routes lead to is there
 
 Exit codes:

@@ -92,7 +92,7 @@ impl<'a> Plugin<'a> {
         }
     }
 
-    /// Where the module is from.
+    /// Where the module is to be from; a dump does not say whether it was found there.
     pub(super) fn module(&self) -> String {
         let code = path(self.config, &["vm_config", "code"]);
         let local = field(code, "local");

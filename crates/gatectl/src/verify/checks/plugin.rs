@@ -13,7 +13,7 @@ const CLI: &str = "api.keptn";
 
 pub(super) fn check(scene: &Scene<'_, '_>, findings: &mut Findings) {
     for plugin in scene.plugins {
-        findings.good(CHECK, format!("{}: the module is {}", plugin.name, plugin.module()));
+        findings.good(CHECK, format!("{}: the module is to be {}", plugin.name, plugin.module()));
         failure(plugin, findings);
         configuration(plugin, findings);
         hosts(plugin, scene, findings);
