@@ -34,6 +34,16 @@ const EXAMPLE: &str = "example.org";
 pub(crate) fn render(args: &RenderArgs) -> Outcome {
     let mut outcome = Outcome::default();
     let domain = args.domain.as_deref().unwrap_or(OsStr::new(EXAMPLE));
+    let missing = plugin::missing(&args.answers);
+    // A folder is looked at before it is applied; a stream goes to kubectl as it is.
+    if args.answers.install.fetches() && args.answers.output.is_none() && !missing.is_empty() {
+        let (are, s) = if missing.len() == 1 { ("is", "") } else { ("are", "s") };
+        outcome.cannot_run(&format!(
+            "gatectl: {} {are} needed: with the example{s} the gateway would refuse every application\n  \
+             help: say where the plugin is and which one; with -o FOLDER a warning says what to fill in",
+            missing.join(" and "),
+        ));
+    }
     if let Some(answers) = read(domain, &args.answers, &mut outcome) {
         let is_wanted = |template: &Template| match (template.part, &args.answers.output) {
             (Part::Objects, _) | (Part::Tree, Some(_)) | (Part::Stream, None) => true,
@@ -43,7 +53,7 @@ pub(crate) fn render(args: &RenderArgs) -> Outcome {
     }
     let has_domain = |template: &&Template| template.is_of(args.answers.install) && template.has_domain;
     let is_domain_missing = args.domain.is_none() && TEMPLATES.iter().any(|it| has_domain(&it));
-    let missing = is_domain_missing.then_some("--domain").into_iter().chain(plugin::missing(&args.answers));
+    let missing = is_domain_missing.then_some("--domain").into_iter().chain(missing);
     let missing: Vec<_> = missing.collect();
     if outcome.exit == Exit::Good && !missing.is_empty() {
         let _ = writeln!(

@@ -12,7 +12,7 @@ use crate::run::{Run, command, gatectl};
 const MARK: &str = "# Made by gatectl render.\n";
 
 /// Command lines by the names of their golden files. They run in a folder with the files of [`scene`].
-const GOLDEN: [(&str, &[&str]); 23] = [
+const GOLDEN: [(&str, &[&str]); 26] = [
     ("domain-url", &["render", "--domain", "https://api.keptn.example.org/"]),
     ("domain-address", &["domain", "10.0.0.1:31390"]),
     (
@@ -52,6 +52,12 @@ const GOLDEN: [(&str, &[&str]); 23] = [
     ("hops-in-istio", &["render", "--trusted-hops=1"]),
     ("image", &["render", "--install=standalone", "--image=oci://registry.example/a"]),
     ("install-unknown", &["render", "--install=nginx"]),
+    ("stream-without-plugin", &["render", "--install=wasmplugin"]),
+    (
+        "stream-without-digest",
+        &["render", "--install=trafficextension", "--plugin-url=oci://registry.example/a:1"],
+    ),
+    ("stream-without-file", &["render", "--install=istio-http"]),
     ("compose-stream", &["render", "--install=compose"]),
     ("domain-compose", &["domain", "example.org", "--install=compose", "-o", "out"]),
     ("domain-all-stream", &["domain", "example.org", "--install=all"]),
@@ -202,14 +208,17 @@ fn a_stream_has_everything_of_an_installation() {
         "DestinationRule keptn/keptn-gateway-api-service",
         "DestinationRule keptn/keptn-gateway-configuration-service",
     ];
-    for (install, filter) in [
-        ("istio", "EnvoyFilter"),
-        ("istio-http", "EnvoyFilter"),
-        ("wasmplugin", "WasmPlugin"),
-        ("trafficextension", "TrafficExtension"),
+    let digest = format!("--plugin-sha256={}", "a".repeat(64));
+    let image = ["--plugin-url=oci://registry.example/a:1", &digest];
+    let file = ["--plugin-url=https://files.example/a.wasm", &digest];
+    for (install, options, filter) in [
+        ("istio", &[][..], "EnvoyFilter"),
+        ("istio-http", &file, "EnvoyFilter"),
+        ("wasmplugin", &image, "WasmPlugin"),
+        ("trafficextension", &image, "TrafficExtension"),
     ] {
         let filter = format!("{filter} istio-system/keptn-gateway");
-        let stream = good(&["render", "--install", install]);
+        let stream = good(&[&["render", "--install", install], options].concat());
         assert_eq!(objects(&stream), [&base[..], &[&filter]].concat(), "{install}");
     }
 }
@@ -365,10 +374,12 @@ fn a_folder_that_cannot_be_made_leaves_none_behind() {
 fn what_may_surprise_is_on_standard_error() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("w.yaml"), "auth: { allow: 0s, stale_if_error: 1h }\n").unwrap();
-    let run = run_in(folder.path(), &["render", "--config", "w.yaml", "--install", "wasmplugin"]);
+    let run = run_in(folder.path(), &["render", "--config", "w.yaml", "--install", "standalone"]);
     assert_eq!(run.code, 0, "{run}");
-    assert!(run.stderr.contains("w.yaml:1:") && run.stderr.contains("--plugin-sha256"), "{run}");
-    assert_eq!(objects(&run.stdout).len(), 6);
+    assert!(run.stderr.contains("w.yaml:1:") && run.stderr.contains("--domain, --image"), "{run}");
+    assert!(objects(&run.stdout).len() > 5);
+    let run = run_in(folder.path(), &["render", "-o", "out", "--install", "wasmplugin"]);
+    assert!(run.code == 0 && run.stderr.contains("--plugin-url, --plugin-sha256"), "{run}");
 }
 
 /// As in a file that was made for another way to run.
