@@ -26,6 +26,19 @@ pub(super) fn check(scene: &Scene<'_, '_>, findings: &mut Findings) {
                 missing(scene, door, findings);
             }
             [] => {}
+            [gate] if should && scene.only_redirects(door.manager) => {
+                looked = true;
+                findings.problem(
+                    CHECK,
+                    format!(
+                        "listener {}: {} stands before a redirect to https: it takes tokens in clear, and changes the \
+                         path that clients are sent to",
+                        door.chain.name, gate.name
+                    ),
+                    "apply your kustomization with components/credential-name again: what `gatectl render` and `gatectl \
+                     domain` print puts the filter on port 80 as well",
+                );
+            }
             [gate] => {
                 looked = true;
                 one(door, gate, findings);

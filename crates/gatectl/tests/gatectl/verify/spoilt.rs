@@ -39,6 +39,7 @@ pub(super) const ALL: &[Spoilt] = &[
             json!({ "@type": "type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors" });
     }),
     ("another plugin in its place", &["filter"], |dump| plugin(dump)["root_id"] = json!("other")),
+    ("a filter before a redirect", &["filter"], |dump| host(dump)["require_tls"] = json!("ALL")),
     ("upgrades past the filter", &["filter"], |dump| {
         let router = filters(dump).last().unwrap().clone();
         manager(dump)["upgrade_configs"][0]["filters"] = json!([router]);
