@@ -84,7 +84,10 @@ pub(crate) fn domain(args: &DomainArgs) -> Outcome {
         ));
     }
     let Some(answers) = read(&args.domain, &args.answers, &mut outcome) else { return outcome };
-    let is_wanted = |template: &Template| template.has_domain;
+    // In the stream only what every installation has: the rest is people's choice.
+    let is_wanted = |template: &Template| {
+        template.has_domain && (template.part != Part::Tree || args.answers.output.is_some())
+    };
     if let Some(folder) = &args.answers.output
         && !is_rendered(folder, &answers, &mut outcome)
     {
@@ -192,18 +195,27 @@ fn is_rendered(folder: &Path, answers: &Answers, outcome: &mut Outcome) -> bool 
 /// What depends on the domain besides our objects and Keptn's.
 fn what_remains(answers: &Answers, args: &AnswersArgs) -> String {
     let domain = &answers.domain;
-    let cert = match answers.install {
-        Install::Standalone => format!("gatectl cert self-signed {domain} --install standalone"),
-        _ => format!("gatectl cert self-signed {domain}"),
+    let (standalone, by_name) = match answers.install {
+        Install::Standalone => (" --install standalone", ""),
+        _ => ("", "; for the modern Gateway with --credential-name keptn-gateway-certificate"),
     };
     let defaults = if args.install.is_istio() && args.config.is_none() {
-        "The filter's object has the default configuration: of one of your own, give the --config.\n"
+        "The filter's object has the default configuration: if you have a configuration of your own, give it with \
+         --config.\n"
+    } else {
+        ""
+    };
+    // The component keeps the filter from port 80; the object that is printed does not know it.
+    let modern = if args.install.is_istio() && args.output.is_none() {
+        "Where the Gateway is the modern one (components/credential-name), render with -o and apply your kustomization \
+         instead.\n"
     } else {
         ""
     };
     format!(
-        "{defaults}What else depends on the domain:\n\
-         - the certificate must cover it: {cert} | kubectl apply -f -, or gatectl cert own\n\
+        "{defaults}{modern}What else depends on the domain:\n\
+         - the certificate must cover it: gatectl cert self-signed {domain}{standalone} | kubectl apply -f -, or gatectl \
+         cert own{by_name}\n\
          - services that are onboarded already keep the old one\n\
          - an exposed bridge does so too, until it is exposed anew\n\
          - Keptn's command line must be told: keptn auth --endpoint=https://api.keptn.{domain} --api-token=…\n"

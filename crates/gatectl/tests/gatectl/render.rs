@@ -274,9 +274,13 @@ fn a_domain_with_a_port_is_in_the_config_map_with_it_and_in_hosts_without() {
     let hosts: Vec<_> = hosts.iter().map(|host| host.as_str().unwrap()).collect();
     assert_eq!(hosts, ["api.keptn.10.0.0.1.nip.io", "api.keptn"]);
     assert!(run.stdout.contains(r#""hosts": ["api.keptn.10.0.0.1.nip.io", "api.keptn"]"#), "{run}");
-    for word in
-        ["cert self-signed 10.0.0.1.nip.io:31390", "--endpoint=https://api.keptn.10.0.0.1.nip.io:31390"]
-    {
+    for word in [
+        "if you have a configuration of your own, give it with --config.\n",
+        "(components/credential-name), render with -o and apply your kustomization instead.\n",
+        "cert self-signed 10.0.0.1.nip.io:31390 | kubectl apply -f -, or gatectl cert own; for the modern Gateway with \
+         --credential-name keptn-gateway-certificate\n",
+        "--endpoint=https://api.keptn.10.0.0.1.nip.io:31390",
+    ] {
         assert!(run.stderr.contains(word), "{run}");
     }
 }
