@@ -118,7 +118,7 @@ pub(crate) fn run(args: &CertArgs, now: SystemTime) -> Outcome {
         CertCommand::SelfSigned(args) => {
             let (domain, target) = read(&args.domain, &args.target, &mut outcome);
             if let (Some(domain), Some(target)) = (domain, target) {
-                self_signed(&domain, args.days, &target, now, &mut outcome);
+                self_signed(&domain, args, &target, now, &mut outcome);
             }
         }
         CertCommand::Own(args) => {
@@ -139,17 +139,30 @@ fn read(domain: &OsStr, target: &TargetArgs, outcome: &mut Outcome) -> (Option<D
     (domain.ok(), target)
 }
 
-fn self_signed(domain: &Domain, days: u16, target: &Target, now: SystemTime, outcome: &mut Outcome) {
-    match self_signed::make(domain, days, now) {
+fn self_signed(
+    domain: &Domain,
+    args: &SelfSignedArgs,
+    target: &Target,
+    now: SystemTime,
+    outcome: &mut Outcome,
+) {
+    match self_signed::make(domain, args.days, now) {
         Ok(pair) => {
             target.deliver(&pair, outcome);
             if outcome.exit == Exit::Good {
                 let [api, keptn, all] = self_signed::names(domain);
+                // Without Istio nothing is onboarded.
+                let onboarded = if args.target.is_istio() {
+                    format!(
+                        ";\nonboarded applications have names two labels deeper, such as carts.sockshop-dev.{},\n\
+                         and need certificates of their own",
+                        domain.host(),
+                    )
+                } else {
+                    String::new()
+                };
                 outcome.stderr.push_str(&format!(
-                    "gatectl: note: the certificate covers {api}, {keptn} and {all};\n\
-                     onboarded applications have names two labels deeper, such as carts.sockshop-dev.{},\n\
-                     and need certificates of their own\n",
-                    domain.host(),
+                    "gatectl: note: the certificate covers {api}, {keptn} and {all}{onboarded}\n"
                 ));
             }
         }

@@ -59,6 +59,10 @@ pub(super) enum Target {
 }
 
 impl TargetArgs {
+    pub(super) fn is_istio(&self) -> bool {
+        self.install == Install::Istio
+    }
+
     /// # Errors
     ///
     /// Which arguments do not agree, and what to write.
