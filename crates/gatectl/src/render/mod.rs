@@ -162,10 +162,21 @@ fn write(folder: &Path, files: &[(PathBuf, String)], outcome: &mut Outcome) {
                 let _ = writeln!(outcome.stderr, "{folder_name}: nothing has changed");
             }
         }
-        Err(problems) => {
-            problems.iter().for_each(|why| outcome.cannot_run(why));
-            outcome.cannot_run("gatectl: nothing is changed");
+        Err(failure) => {
+            failure.problems.iter().for_each(|why| outcome.cannot_run(why));
+            outcome.cannot_run(&what_was_put(folder, &failure));
         }
+    }
+}
+
+/// What became of the folder when not all could be written.
+fn what_was_put(folder: &Path, failure: &write::Failure) -> String {
+    let names = failure.put.iter().map(|path| visible(&folder.join(path).to_string_lossy()));
+    match names.collect::<Vec<_>>().join(", ").as_str() {
+        "" => "gatectl: nothing is changed".to_owned(),
+        names => format!(
+            "gatectl: already written: {names}\n  help: the rest is as it was: run it again before you apply the folder"
+        ),
     }
 }
 

@@ -17,30 +17,44 @@ pub(crate) enum Change {
     None,
 }
 
+/// Why not all files are written.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// Whole lines that say what cannot be written, and why.
+    pub(crate) problems: Vec<String>,
+    /// The files that were put in their places before, by their paths in the folder.
+    pub(crate) put: Vec<PathBuf>,
+}
+
 /// Writes files below a folder, by their paths in it. None is put in its place before all are written.
-///
-/// # Errors
-///
-/// Whole lines that say what cannot be written, and why; then nothing is changed.
-pub(crate) fn all(folder: &Path, files: &[(PathBuf, String)]) -> Result<Vec<Change>, Vec<String>> {
+pub(crate) fn all(folder: &Path, files: &[(PathBuf, String)]) -> Result<Vec<Change>, Failure> {
+    let failed = |problems| Failure { problems, put: Vec::new() };
     let mut made = Folders::default();
     // Once, and not for each of its files.
-    made.make(folder).and_then(|()| fs::read_dir(folder)).map_err(|error| vec![cannot(folder, &error)])?;
+    made.make(folder)
+        .and_then(|()| fs::read_dir(folder))
+        .map_err(|error| failed(vec![cannot(folder, &error)]))?;
     let (mut drafts, mut changes, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     for (path, text) in files {
         match draft(&folder.join(path), text, &mut made) {
             Ok((change, draft)) => {
                 changes.push(change);
-                drafts.extend(draft);
+                drafts.extend(draft.map(|draft| (path, draft)));
             }
             Err(why) => problems.push(why),
         }
     }
     if !problems.is_empty() {
-        return Err(problems);
+        return Err(failed(problems));
     }
     // Folders, files and the disk's space have been tried: what fails now was changed by somebody meanwhile.
-    drafts.into_iter().try_for_each(Draft::put).map_err(|why| vec![why])?;
+    let mut put = Vec::new();
+    for (path, draft) in drafts {
+        match draft.put() {
+            Ok(()) => put.push(path.clone()),
+            Err(why) => return Err(Failure { problems: vec![why], put }),
+        }
+    }
     made.keep();
     Ok(changes)
 }
@@ -105,5 +119,24 @@ impl Drop for Folders {
             // It stays where somebody has put something into it meanwhile.
             let _ = fs::remove_dir(folder);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is a file's place when it is looked at, and a folder when the file is to be put there.
+    #[test]
+    fn what_was_put_before_a_failure_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!("{MARK}\n");
+        let file = |path: &str| (PathBuf::from(path), text.clone());
+        let failure =
+            all(folder.path(), &[file("new/first"), file("a"), file("a/b"), file("last")]).unwrap_err();
+        assert_eq!(failure.put, [Path::new("new/first")]);
+        assert!(failure.problems.concat().contains("a: cannot be written: "), "{failure:?}");
+        assert_eq!(fs::read_to_string(folder.path().join("new/first")).unwrap(), text);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "a draft or a folder is left");
     }
 }
