@@ -260,6 +260,99 @@ async fn short_of_memory_it_refuses_in_json_and_the_probes_are_answered() {
     assert_eq!((probe(&bed.envoy, "/ready").await, probe(&bed.envoy, "/live").await), (200, 200));
 }
 
+/// How many connections envoy.yaml gives the probes.
+const PROBES: usize = 500;
+
+/// A request for `/live` with so many bytes of headers, and without its end.
+fn unfinished(bytes: usize) -> Vec<u8> {
+    let line = format!("x: {}\r\n", "a".repeat(497));
+    format!("GET /live HTTP/1.1\r\nhost: probes\r\n{}x: a", line.repeat(bytes / line.len())).into_bytes()
+}
+
+/// The probes' port is outside of what else limits connections and memory.
+#[tokio::test]
+async fn large_headers_are_refused_on_the_probes_port_and_take_no_memory() {
+    const CLIENTS: usize = 600;
+    let bed = start(|bootstrap| bootstrap).await;
+    let head = unfinished(50 << 10);
+    let before = bed.envoy.rss_kib().unwrap();
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut client = Raw::connect(bed.envoy.listener("probes")).await.unwrap();
+        // It may be refused before all is written.
+        let _ = client.write(&head).await;
+        clients.push(client);
+    }
+    let refused = async || {
+        let stats = bed.envoy.stats().await.ok()?;
+        let count = |name: &str| stats.get(name).copied().unwrap_or(0);
+        // 431, or one too many: not held until a time limit, which would be a 408 and as well a 4xx.
+        let timed_out =
+            count("http.probes.downstream_rq_header_timeout") + count("http.probes.downstream_rq_timeout");
+        assert_eq!(timed_out, 0);
+        let all =
+            count("http.probes.downstream_rq_4xx") + count("connection_limit.probes.limited_connections");
+        (all == CLIENTS as u64).then_some(())
+    };
+    until("all large headers to be refused", refused).await.unwrap();
+    let grown = bed.envoy.rss_kib().unwrap().saturating_sub(before);
+    assert!(grown < 10 << 10, "{grown} KiB more; all that was sent is {} KiB", CLIENTS * 50);
+    // Envoy gives a client a moment to read its 431.
+    let open = "connection_limit.probes.active_connections";
+    bed.envoy.wait_for_counter(open, |count| count == 0).await.unwrap();
+    assert_eq!((probe(&bed.envoy, "/ready").await, probe(&bed.envoy, "/live").await), (200, 200));
+}
+
+#[tokio::test]
+async fn the_probes_port_has_a_limit_of_its_own_and_nobody_keeps_its_places() {
+    // Longer than the test, so that all places are taken at the same time.
+    let patient = start(|bootstrap| {
+        bootstrap.listener("probes", |mut listener| {
+            let manager = "/filter_chains/0/filters/1/typed_config";
+            let manager = listener.json().pointer_mut(manager).expect("behind the limit");
+            manager["request_headers_timeout"] = json!("600s");
+            manager["request_timeout"] = json!("600s");
+            listener
+        })
+    })
+    .await;
+    let head = unfinished(3500);
+    let take_all = async |bed: &Bed| {
+        let mut clients = Vec::new();
+        for _ in 0..PROBES {
+            let mut client = Raw::connect(bed.envoy.listener("probes")).await.unwrap();
+            let _ = client.write(&head).await;
+            clients.push(client);
+        }
+        clients
+    };
+    let before = patient.envoy.rss_kib().unwrap();
+    let mut held = take_all(&patient).await;
+    let read = async |bytes: u64| {
+        let name = "http.probes.downstream_cx_rx_bytes_total";
+        patient.envoy.wait_for_counter(name, |count| count >= bytes).await.unwrap()
+    };
+    read((PROBES * head.len()) as u64).await;
+    let grown = patient.envoy.rss_kib().unwrap().saturating_sub(before);
+    assert!(grown < 10 << 10, "{grown} KiB more for {PROBES} connections");
+    // One more is closed without a word; who comes to the gateway does not notice.
+    let mut more = Raw::connect(patient.envoy.listener("probes")).await.unwrap();
+    assert_eq!(more.read_to_end().await.unwrap(), b"");
+    assert_eq!(patient.envoy.counter("connection_limit.probes.limited_connections").await.unwrap(), 1);
+    assert_eq!(patient.send(&honest()).await.status, 200);
+    held.truncate(PROBES - 10);
+    let open = "connection_limit.probes.active_connections";
+    patient.envoy.wait_for_counter(open, |count| count == held.len() as u64).await.unwrap();
+    assert_eq!(probe(&patient.envoy, "/live").await, 200);
+
+    // As it is: all of them stay, and lose their places.
+    let bed = start(|bootstrap| bootstrap).await;
+    let _silent = Raw::connect(bed.envoy.listener("probes")).await.unwrap();
+    let _held = take_all(&bed).await;
+    bed.envoy.wait_for_counter(open, |count| count == 0).await.unwrap();
+    assert_eq!((probe(&bed.envoy, "/ready").await, probe(&bed.envoy, "/live").await), (200, 200));
+}
+
 /// What Kubernetes runs before it ends the pod. It ends with the test.
 struct PreStop(Child);
 
