@@ -64,7 +64,6 @@ compose_gateway() {
     export COMPOSE_PROJECT_NAME=keptn-gateway-$$ CERTS=$certs API_SERVICE=$subnet.101 CONFIGURATION_SERVICE=$subnet.102
     HTTP_PORT=$(free_port)
     for HTTPS_PORT in {18443..18543}; do port_taken "$HTTPS_PORT" || break; done
-    export HTTP_PORT HTTPS_PORT
     at_end+=(compose_down)
     step compose_files up -d
     if ! wait_until 60 compose_is healthy; then
@@ -75,7 +74,8 @@ compose_gateway() {
     compose_https
     compose_unready
 }
-compose_files() { "${compose[@]}" -f $compose_file -f "$scratch/stand-ins.yaml" "$@"; }
+# On loopback, because the demo's token is known to all.
+compose_files() { HTTP_PORT=127.0.0.1:$HTTP_PORT HTTPS_PORT=127.0.0.1:$HTTPS_PORT "${compose[@]}" -f $compose_file -f "$scratch/stand-ins.yaml" "$@"; }
 compose_down() { compose_files down -t 5 >"$scratch/down.log" 2>&1 || cat "$scratch/down.log" >&2; }
 compose_health() { docker inspect -f '{{.State.Health.Status}}' "$(compose_files ps -q gateway)"; }
 compose_is() { [[ $(compose_health) == "$1" ]]; }
