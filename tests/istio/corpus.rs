@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use testbed::{
     Result,
     client::{Raw, Request},
-    keptn::{ApiService, Settings},
+    keptn::{ApiService, Received, Settings},
     wait::until,
 };
 
@@ -92,7 +92,13 @@ async fn run(lab: &Lab, files: &[File], gateway: SocketAddr) -> Result<()> {
     let received = own.into_iter().chain(others);
     // Istio ends a cluster's name so where it is observed.
     let logged = |upstream: &str| format!("{};", cluster(upstream));
-    runs.judge(log, received.map(|(name, records)| (name.to_owned(), records.take())), logged);
+    // A listener of an earlier test that is still drained has a VM of its own, and that one may ask in the background about
+    // the tokens it remembers. Nobody's address is with that.
+    let is_somebodys = |received: &Received| !received.all("x-forwarded-for").is_empty();
+    let received = received.map(|(name, records)| {
+        (name.to_owned(), records.take().into_iter().filter(is_somebodys).collect())
+    });
+    runs.judge(log, received, logged);
     assert_eq!(lab.stat(RELOADS).await?, reloads, "the VM has died");
     Ok(())
 }
