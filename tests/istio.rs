@@ -37,6 +37,8 @@ mod protocols;
 mod standalone;
 #[path = "istio/support.rs"]
 mod support;
+#[path = "istio/tenants.rs"]
+mod tenants;
 #[path = "istio/tls.rs"]
 mod tls;
 #[path = "istio/verify.rs"]

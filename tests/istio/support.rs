@@ -33,7 +33,8 @@ pub(crate) const HTTPS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Ad
 
 /// How many lines of the agent's log an error has.
 const LOG_TAIL: usize = 30;
-const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 15000);
+/// Envoy's own.
+pub(crate) const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 15000);
 
 /// How the filter gets into the gateway: the overlays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -70,7 +70,7 @@ impl Template {
 }
 
 /// All of them, in the order in which objects are applied.
-pub(crate) const TEMPLATES: [Template; 45] = [
+pub(crate) const TEMPLATES: [Template; 47] = [
     template!("keptn-domain.yaml", KUBERNETES, Part::Keptn).with_domain(),
     template!("istio/kustomization.yaml", ISTIO, Part::Tree),
     template!("istio/base/kustomization.yaml", ISTIO, Part::Tree),
@@ -102,6 +102,8 @@ pub(crate) const TEMPLATES: [Template; 45] = [
     template!("istio/gateway-wide/pods/bootstrap.yaml", ISTIO, Part::Tree),
     template!("istio/gateway-wide/pods/deployment.yaml", ISTIO, Part::Tree),
     template!("istio/gateway-wide/pods/service.yaml", ISTIO, Part::Tree),
+    template!("istio/tenants/kustomization.yaml", ISTIO, Part::Tree),
+    template!("istio/tenants/admission-policy.yaml", ISTIO, Part::Tree).with_domain(),
     template!("istio/mount/deployment-patch.yaml", &[Install::Istio], Part::Tree),
     template!("standalone/kustomization.yaml", STANDALONE, Part::Tree),
     template!("standalone/Dockerfile", STANDALONE, Part::Tree),

@@ -352,7 +352,12 @@ fn a_folder_is_written_as_a_whole_or_not_at_all() {
     fs::set_permissions(&filter, permissions).unwrap();
     let run = render("two.example");
     assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{run}");
-    let changed = ["base/virtual-service.yaml", "base/routes.yaml", "overlays/envoyfilter/filter.yaml"];
+    let changed = [
+        "base/virtual-service.yaml",
+        "base/routes.yaml",
+        "overlays/envoyfilter/filter.yaml",
+        "tenants/admission-policy.yaml",
+    ];
     assert_eq!(run.stderr, changed.map(|file| format!("out/istio/{file}: changed\n")).concat());
     let mut after = tree(&out);
     assert_eq!(after.remove(Path::new("istio/base/notes")).as_deref(), Some(""));
