@@ -4,5 +4,11 @@
 mod deletions;
 #[path = "attacks/forged.rs"]
 mod forged;
+#[path = "attacks/hosts.rs"]
+mod hosts;
+#[path = "attacks/loading.rs"]
+mod loading;
+#[path = "attacks/neighbours.rs"]
+mod neighbours;
 #[path = "attacks/strangers.rs"]
 mod strangers;
