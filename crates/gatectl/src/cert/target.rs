@@ -1,5 +1,6 @@
 //! Where the certificate goes.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -9,6 +10,7 @@ use clap::{Args, ValueEnum};
 use super::pair::Pair;
 use crate::draft::{Access, Draft};
 use crate::outcome::Outcome;
+use crate::source::visible;
 
 /// What Keptn's Gateway `public-gateway` has mounted, since 0.6.
 const MOUNTED_SECRET: &str = "istio-ingressgateway-certs";
@@ -101,7 +103,7 @@ impl Target {
                     Some(path) => Draft::write(path, manifest.as_bytes(), Access::Owner).and_then(Draft::put),
                 }
             }
-            Self::Files { folder } => write_files(folder, pair),
+            Self::Files { folder } => write_files(folder, pair, outcome),
         };
         if let Err(why) = written {
             outcome.cannot_run(&why);
@@ -110,12 +112,38 @@ impl Target {
 }
 
 /// Both drafts are whole before the first is put in its place.
-fn write_files(folder: &Path, pair: &Pair) -> Result<(), String> {
-    let key = Draft::write(&folder.join("tls.key"), pair.key().as_bytes(), Access::Owner)?;
-    let certificates =
-        Draft::write(&folder.join("tls.crt"), pair.certificates().as_bytes(), Access::Everybody)?;
+fn write_files(folder: &Path, pair: &Pair, outcome: &mut Outcome) -> Result<(), String> {
+    let [key_place, certificates_place] = ["tls.key", "tls.crt"].map(|name| folder.join(name));
+    no_link(&key_place)?;
+    no_link(&certificates_place)?;
+    // One that cannot be read, as it was given to Envoy's user, counts as another.
+    let is_replaced =
+        key_place.exists() && fs::read(&key_place).ok().is_none_or(|before| before != pair.key().as_bytes());
+    let key = Draft::write(&key_place, pair.key().as_bytes(), Access::Owner)?;
+    let certificates = Draft::write(&certificates_place, pair.certificates().as_bytes(), Access::Everybody)?;
     key.put()?;
+    if is_replaced {
+        outcome.stderr.push_str(&format!(
+            "gatectl: note: {} was there and is replaced; the new one is yours alone, so give it to Envoy's user again\n",
+            shown(&key_place),
+        ));
+    }
     certificates.put()
+}
+
+/// Nobody named these two files, so nobody meant what they lead to: it may be the key of something else.
+fn no_link(place: &Path) -> Result<(), String> {
+    if place.is_symlink() {
+        return Err(format!(
+            "{}: cannot be written: it is a link, and what it leads to would be replaced; remove the link first",
+            shown(place),
+        ));
+    }
+    Ok(())
+}
+
+fn shown(place: &Path) -> String {
+    visible(&place.to_string_lossy())
 }
 
 /// Names are quoted: `1e3` and `null` are names, too.

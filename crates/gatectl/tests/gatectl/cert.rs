@@ -445,6 +445,35 @@ mod files {
     }
 
     #[test]
+    fn a_key_in_the_folder_is_not_replaced_in_silence_nor_through_a_link() {
+        let scene = Scene::new();
+        let compose = ["--install", "compose", "-o", "."];
+        let made = || scene.gatectl(&[&["cert", "self-signed", "example.org"], &compose[..]].concat());
+        let before = scene.read("tls.key");
+        let run = made();
+        assert_eq!(run.code, 0, "{run}");
+        assert!(run.stderr.contains("note: ./tls.key was there and is replaced"), "{run}");
+        assert_ne!(scene.read("tls.key"), before);
+        // The same key once more: nothing is lost.
+        let own = ["cert", "own", "example.org", "--cert", "tls.crt", "--key", "tls.key"];
+        let run = scene.gatectl(&[&own[..], &compose].concat());
+        assert_eq!(run.code, 0, "{run}");
+        assert!(!run.stderr.contains("replaced"), "{run}");
+
+        for name in ["tls.key", "tls.crt"] {
+            let all = ["tls.key", "tls.crt"].map(|name| scene.read(name));
+            fs::rename(scene.path().join(name), scene.path().join("elsewhere")).unwrap();
+            symlink("elsewhere", scene.path().join(name)).unwrap();
+            let run = made();
+            assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run}");
+            assert!(run.stderr.starts_with(&format!("./{name}: cannot be written: it is a link")), "{run}");
+            assert_eq!(["tls.key", "tls.crt"].map(|name| scene.read(name)), all);
+            fs::rename(scene.path().join("elsewhere"), scene.path().join(name)).unwrap();
+        }
+        assert_eq!(scene.files(), ["fullchain.pem", "tls.crt", "tls.key"]);
+    }
+
+    #[test]
     fn a_link_is_followed_and_a_device_is_left_alone() {
         let scene = Scene::new();
         fs::create_dir(scene.path().join("real")).unwrap();
