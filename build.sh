@@ -55,6 +55,8 @@ END
 
 command=${1:-help}
 shift || true
+# Of a command as well: nothing is built for it.
+[[ ${1:-} != -h && ${1:-} != --help ]] || command=help
 trap finish EXIT
 # Without these a signal would end bash without the EXIT trap.
 trap 'exit 129' HUP

@@ -148,7 +148,8 @@ version: 0.1
 storage: { filesystem: { rootdirectory: "$scratch/registry" }, delete: { enabled: true } }
 http: { addr: "${1:-127.0.0.1:0}" }
 END
-    docker-registry serve "$scratch/registry.yml" </dev/null >"$scratch/registry.log" 2>&1 &
+    : >"$scratch/registry.log"
+    docker-registry serve "$scratch/registry.yml" </dev/null >>"$scratch/registry.log" 2>&1 &
     registry_pid=$!
     at_end+=(stop_registry)
     wait_until 30 registry_listens_or_gone || true

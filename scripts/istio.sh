@@ -80,13 +80,19 @@ istio_lab() {
     [[ $(id -u) == 0 ]] || user=(--user --map-root-user)
     unshare "${user[@]}" --net true 2>/dev/null ||
         die "this machine allows no network namespaces (\`unshare ${user[*]} --net\` fails): Istio's lab needs them; root has them"
-    PATH=$istio_folder/bin:$kubernetes_folder/bin:$PATH ISTIO_FILES=$istio_folder ISTIO_CALLED=$istio_called \
+    PATH=$istio_folder/bin:$kubernetes_folder/bin:$PATH ISTIO_FILES=$istio_folder ISTIO_CALLED=$istio_called LAB_NAMESPACES=its-own \
         unshare "${user[@]}" --net --mount --pid --fork --kill-child --mount-proc -- bash tests/istio/lab.sh "$@"
 }
 
 run_istio() { # [shell | FILTER AND ARGUMENTS FOR THE TESTS…]
     need_rust
-    need_plugins
+    if [[ ${1:-} == shell ]]; then
+        # The tests' other plugin, the one that can be told to die, is not for looking around.
+        build_plugin
+        PLUGIN_WASM=$PWD/dist/plugin.wasm
+    else
+        need_plugins
+    fi
     need_envoy
     need_istio
     step cargo build -p gatectl
@@ -94,11 +100,25 @@ run_istio() { # [shell | FILTER AND ARGUMENTS FOR THE TESTS…]
     export PLUGIN_WASM ENVOY_BIN LAB_IMAGE=$scratch/image
     PATH=$(target_dir)/debug:$PATH
     if [[ ${1:-} == shell ]]; then
-        istio_lab bash
+        lab_shell
         return
     fi
     # All that needs a network happens before: the lab has none.
     step cargo test -p testbed --test istio --no-run
     printf '+ cargo test -p testbed --test istio -- --test-threads=1 %s\n' "$*" >&2
     istio_lab cargo test --offline -p testbed --test istio -- --test-threads=1 "$@" || die "failed: the tests in Istio's lab"
+}
+
+lab_shell() {
+    cat >"$scratch/shell" <<'END'
+PS1='lab$ '
+cat >&2 <<'HINT'
+kubectl, istioctl and gatectl are on PATH; everybody's logs are in $LAB. Nothing is applied yet, nothing answers behind Keptn's
+services, and there is no kubelet, so no `kubectl exec`. `exit` ends it all. Try:
+  kubectl apply -k manifests/istio
+  curl -si -H 'host: api.keptn' http://127.0.0.1/v1/event
+  curl -s '127.0.0.1:15000/config_dump?include_eds' | gatectl verify -
+HINT
+END
+    istio_lab bash --rcfile "$scratch/shell"
 }

@@ -10,7 +10,7 @@
 # a registry, and on a web server.
 set -euo pipefail
 # Outside its namespaces it would take ports 80, 443 and 6443 and write to /etc.
-[[ $$ == 1 ]] || { echo "lab.sh: ./build.sh istio runs this" >&2; exit 2; }
+[[ $$ == 1 && ${LAB_NAMESPACES:-} == its-own ]] || { echo "lab.sh: ./build.sh istio runs this" >&2; exit 2; }
 
 # The machine's own addresses for what pods have elsewhere. Kubernetes takes no loopback address for an endpoint.
 gateway=10.9.0.1
@@ -23,7 +23,8 @@ for address in $gateway $LAB_API_SERVICE $LAB_CONFIGURATION_SERVICE $LAB_CARTS $
 done
 
 LAB=$(mktemp -d "${TMPDIR:-/tmp}/keptn-gateway-lab.XXXXXX")
-export LAB KUBECONFIG=$LAB/kubeconfig
+# kubectl keeps what it learns of an API server by its address, which somebody's own cluster may have too.
+export LAB KUBECONFIG=$LAB/kubeconfig KUBECACHEDIR=$LAB/kube-cache
 trap 'umount -l "$LAB" && rmdir "$LAB"' EXIT
 mount -t tmpfs -o mode=755 tmpfs "$LAB"
 # The agent looks for certificates below /etc, and keeps images below /var/lib. Both are made up here, over the machine's.
@@ -153,6 +154,6 @@ start agent env -C "$LAB/agent" POD_NAME=istio-ingressgateway-0 POD_NAMESPACE=is
     ISTIO_METAJSON_LABELS='{"istio":"ingressgateway","app":"istio-ingressgateway"}' WASM_INSECURE_REGISTRIES='*' \
     PROXY_CONFIG="$PROXY_CONFIG" pilot-agent proxy router --domain istio-system.svc.cluster.local --proxyLogLevel=warning --proxyComponentLogLevel=wasm:debug
 await agent "the gateway" curl -fsS http://127.0.0.1:15021/healthz/ready
-echo "lab: Istio $ISTIO_CALLED with $("$ENVOY_BIN" --version | grep -o '/[0-9.]*/' | tr -d /) is up in $SECONDS s" >&2
+echo "lab: Istio $ISTIO_CALLED with Envoy $("$ENVOY_BIN" --version | grep -o '/[0-9.]*/' | tr -d /) is up in $SECONDS s" >&2
 
 "$@"
