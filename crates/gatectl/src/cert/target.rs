@@ -157,7 +157,6 @@ metadata:
   name: \"{name}\"
   namespace: \"{namespace}\"
   labels:
-    app.kubernetes.io/name: keptn-gateway
     app.kubernetes.io/part-of: keptn
 type: kubernetes.io/tls
 data:
