@@ -20,18 +20,8 @@ async fn curl(ca: &str, host: &str, target: &str) -> Result<(Option<i32>, String
     let token = format!("x-token: {TOKEN}");
     let path = file.path().to_str().expect("UTF-8");
     let trust: &[&str] = if ca.is_empty() { &["-k"] } else { &["--cacert", path] };
-    let arguments = [
-        "-s",
-        "--resolve",
-        &resolve,
-        "-H",
-        &token,
-        "-o",
-        "/dev/null",
-        "-w",
-        "%{http_code}",
-        &url,
-    ];
+    let arguments =
+        ["-s", "--resolve", &resolve, "-H", &token, "-o", "/dev/null", "-w", "%{http_code}", &url];
     let output = output("curl", &[trust, &arguments].concat(), None).await?;
     Ok((output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned()))
 }

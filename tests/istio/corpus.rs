@@ -95,9 +95,8 @@ async fn run(lab: &Lab, files: &[File], gateway: SocketAddr) -> Result<()> {
     // A listener of an earlier test that is still drained has a VM of its own, and that one may ask in the background about
     // the tokens it remembers. Nobody's address is with that.
     let is_somebodys = |received: &Received| !received.all("x-forwarded-for").is_empty();
-    let received = received.map(|(name, records)| {
-        (name.to_owned(), records.take().into_iter().filter(is_somebodys).collect())
-    });
+    let received = received
+        .map(|(name, records)| (name.to_owned(), records.take().into_iter().filter(is_somebodys).collect()));
     runs.judge(log, received, logged);
     assert_eq!(lab.stat(RELOADS).await?, reloads, "the VM has died");
     Ok(())
