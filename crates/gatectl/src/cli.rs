@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::cert::CertArgs;
 use crate::render::{DomainArgs, RenderArgs};
 use crate::request::Answer;
+use crate::style::Color;
 use crate::verify::VerifyArgs;
 
 /// Checks and explains keptn-gateway's configuration, with the code that decides inside Envoy; makes its manifests
@@ -15,6 +16,10 @@ use crate::verify::VerifyArgs;
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true, subcommand_required = true)]
 pub(crate) struct Cli {
+    /// When to use colours; auto is on a terminal, unless NO_COLOR is set.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", display_order = 900)]
+    pub(crate) color: Color,
+
     #[command(subcommand)]
     pub(crate) command: Command,
 }

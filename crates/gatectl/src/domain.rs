@@ -268,7 +268,7 @@ mod tests {
             ("example.org:+1", 12..14, "1 to 65535"),
             ("example.org:1:2", 12..15, "1 to 65535"),
         ] {
-            let shown = read(text).unwrap_err();
+            let shown = crate::style::plain(&read(text).unwrap_err());
             let head = format!("DOMAIN:1:{}: ", marked.start + 1);
             assert!(shown.starts_with(&head) && shown.contains(word), "{text:?}\n{shown}");
             let carets = shown.lines().nth(3).unwrap();

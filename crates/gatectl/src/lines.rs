@@ -3,6 +3,7 @@
 use core::fmt::{self, Write as _};
 
 use crate::source::visible;
+use crate::style::LABEL;
 
 /// What is printed: labels and values, the values in one column.
 #[derive(Debug, Default)]
@@ -22,7 +23,7 @@ impl fmt::Display for Lines {
             let shown = if *label == before { "" } else { label };
             before = label;
             let mut line = String::new();
-            write!(line, "{shown:width$}  {}", visible(value))?;
+            write!(line, "{LABEL}{shown:width$}{LABEL:#}  {}", visible(value))?;
             writeln!(f, "{}", line.trim_end())?;
         }
         Ok(())

@@ -15,6 +15,7 @@ mod redact;
 mod render;
 mod request;
 mod source;
+mod style;
 mod validate;
 mod verify;
 
@@ -22,31 +23,44 @@ use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
+use anstream::AutoStream;
 use clap::Parser;
 use cli::{Cli, Command};
 use outcome::{Exit, Outcome};
 
 fn main() -> ExitCode {
     let outcome = match Cli::try_parse() {
-        Ok(Cli { command: Command::Validate(args) }) => validate::run(&args),
-        Ok(Cli { command: Command::Explain(args) }) => explain::run(&args),
-        Ok(Cli { command: Command::Render(args) }) => render::render(&args),
-        Ok(Cli { command: Command::Domain(args) }) => render::domain(&args),
-        Ok(Cli { command: Command::Cert(args) }) => cert::run(&args, SystemTime::now()),
-        Ok(Cli { command: Command::Verify(args) }) => verify::run(&args),
+        Ok(Cli { color, command }) => {
+            color.decide();
+            run(&command)
+        }
         Err(error) => redact::usage_error(error),
     };
     print(&outcome)
 }
 
+fn run(command: &Command) -> Outcome {
+    match command {
+        Command::Validate(args) => validate::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Render(args) => render::render(args),
+        Command::Domain(args) => render::domain(args),
+        Command::Cert(args) => cert::run(args, SystemTime::now()),
+        Command::Verify(args) => verify::run(args),
+    }
+}
+
 fn print(Outcome { stdout, stderr, exit }: &Outcome) -> ExitCode {
-    let printed = write(io::stdout().lock(), stdout);
+    let printed = write(AutoStream::auto(io::stdout().lock()), stdout);
     // Where even that fails there is nobody left to tell.
-    let told = write(io::stderr().lock(), stderr);
+    let told = write(AutoStream::auto(io::stderr().lock()), stderr);
     match printed.and(told) {
         Ok(()) => ExitCode::from(exit.code()),
         Err(error) => {
-            let _ = write(io::stderr().lock(), &format!("gatectl: cannot write the output: {error}\n"));
+            let _ = write(
+                AutoStream::auto(io::stderr().lock()),
+                &format!("gatectl: cannot write the output: {error}\n"),
+            );
             ExitCode::from(Exit::CannotRun.code())
         }
     }

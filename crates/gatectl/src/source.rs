@@ -8,6 +8,8 @@ use std::path::Path;
 
 use unicode_width::UnicodeWidthChar;
 
+use crate::style::{FAINT, HELP, LABEL, PROBLEM, WARNING};
+
 /// The longest file that is read. The largest Envoy bootstraps are a tenth of it.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -142,18 +144,26 @@ impl Source {
         let gutter = " ".repeat(number.to_string().len());
         let mut out = String::new();
         // Writing to a string cannot fail.
-        let kind = if note.is_warning { "warning: " } else { "" };
-        let _ = writeln!(out, "{}:{number}:{column}: {kind}{}", self.name, visible(&note.message));
-        let _ = writeln!(out, "{gutter} |");
-        let _ = writeln!(out, "{}", format!("{number} | {shown}").trim_end());
-        let _ = writeln!(out, "{gutter} | {}{}", " ".repeat(before), "^".repeat(marked));
+        let (kind, mark) = if note.is_warning { ("warning: ", WARNING) } else { ("", PROBLEM) };
+        let message = visible(&note.message);
+        let _ =
+            writeln!(out, "{LABEL}{}:{number}:{column}:{LABEL:#} {mark}{kind}{message}{mark:#}", self.name);
+        let _ = writeln!(out, "{FAINT}{gutter} |{FAINT:#}");
+        let _ = writeln!(out, "{FAINT}{number} |{FAINT:#}{}", format!(" {shown}").trim_end());
+        let _ = writeln!(
+            out,
+            "{FAINT}{gutter} |{FAINT:#} {}{mark}{}{mark:#}",
+            " ".repeat(before),
+            "^".repeat(marked)
+        );
         if let Some((quoted, span)) = &note.quote {
             let (shown, before, marked) = excerpt(quoted, span.clone());
-            let _ = writeln!(out, "{gutter} = text: {shown}");
-            let _ = writeln!(out, "{gutter}         {}{}", " ".repeat(before), "^".repeat(marked));
+            let _ = writeln!(out, "{FAINT}{gutter} ={FAINT:#} text: {shown}");
+            let _ =
+                writeln!(out, "{gutter}         {}{mark}{}{mark:#}", " ".repeat(before), "^".repeat(marked));
         }
         if let Some(help) = &note.help {
-            let _ = writeln!(out, "{gutter} = help: {}", visible(help));
+            let _ = writeln!(out, "{FAINT}{gutter} ={FAINT:#} {HELP}help:{HELP:#} {}", visible(help));
         }
         out
     }

@@ -89,6 +89,11 @@ impl Config {
         }
     }
 
+    /// The profile's routes, then those of the configuration's own.
+    pub fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
     /// What is valid, but not what one may expect of it.
     ///
     /// ```

@@ -96,6 +96,7 @@ pub struct Conflict {
 /// The route table.
 #[derive(Clone, Debug, Default)]
 pub struct Routes {
+    all: Vec<Rc<Route>>,
     routes: Tree<Rc<Route>>,
     internal: Tree<InternalOperation>,
 }
@@ -129,12 +130,19 @@ impl Routes {
                     .map(|&(first, ..)| Conflict { first, second }),
             );
             same.push((second, route.methods, route.protocol));
-            table.routes.entry(&route.template).push(Rc::new(route));
+            let route = Rc::new(route);
+            table.routes.entry(&route.template).push(Rc::clone(&route));
+            table.all.push(route);
         }
         for operation in internal {
             table.internal.entry(&operation.template).push(operation.clone());
         }
         if conflicts.is_empty() { Ok(table) } else { Err(conflicts) }
+    }
+
+    /// All routes, in the order in which they were given.
+    pub fn iter(&self) -> impl Iterator<Item = &Route> {
+        self.all.iter().map(Rc::as_ref)
     }
 
     /// The route for `path`: that of the most specific template which has one for this protocol.

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::style::{FAINT, HELP, LABEL, PROBLEM, WARNING};
+
 /// A problem or a warning. Nothing of a key may get into it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Finding {
@@ -25,7 +27,8 @@ impl Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, message, help, .. } = self;
-        let kind = if self.is_warning { "warning: " } else { "" };
-        writeln!(f, "{file}: {kind}{message}\n  = help: {help}")
+        let (kind, style) = if self.is_warning { ("warning: ", WARNING) } else { ("", PROBLEM) };
+        writeln!(f, "{LABEL}{file}:{LABEL:#} {style}{kind}{message}{style:#}")?;
+        writeln!(f, "{FAINT}  ={FAINT:#} {HELP}help:{HELP:#} {help}")
     }
 }

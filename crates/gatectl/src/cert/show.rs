@@ -116,6 +116,7 @@ mod tests {
             (2030, 3, 2, "", " (expired)"),
         ] {
             let shown = show(&certificate, date_time_ymd(year, month, day).into()).to_string();
+            let shown = crate::style::plain(&shown);
             let expected =
                 format!("from     2030-01-01T00:00:00Z{from}\nuntil    2030-03-01T00:00:00Z{until}\n");
             assert!(shown.contains(&expected), "{shown}");

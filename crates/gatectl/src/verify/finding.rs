@@ -2,9 +2,11 @@
 
 use core::fmt;
 
+use anstyle::Style;
 use serde_json::{Value, json};
 
 use crate::source::visible;
+use crate::style::{GOOD, HELP, LABEL, PROBLEM, WARNING};
 
 /// How much of Envoy's words is shown, in characters.
 const WORDS: usize = 300;
@@ -22,6 +24,14 @@ impl Level {
             Self::Good => "ok",
             Self::Note => "note",
             Self::Problem => "PROBLEM",
+        }
+    }
+
+    fn style(self) -> Style {
+        match self {
+            Self::Good => GOOD,
+            Self::Note => WARNING,
+            Self::Problem => PROBLEM,
         }
     }
 }
@@ -87,9 +97,15 @@ impl Findings {
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Finding { level, check, message, help } in &self.0 {
-            writeln!(f, "{:<7}  {check:<7}  {}", level.name(), visible(message))?;
+            let style = level.style();
+            writeln!(
+                f,
+                "{style}{:<7}{style:#}  {LABEL}{check:<7}{LABEL:#}  {}",
+                level.name(),
+                visible(message)
+            )?;
             if let Some(help) = help {
-                writeln!(f, "{:18}help: {}", "", visible(help))?;
+                writeln!(f, "{:18}{HELP}help:{HELP:#} {}", "", visible(help))?;
             }
         }
         Ok(())
