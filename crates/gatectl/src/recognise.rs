@@ -27,9 +27,6 @@ pub(crate) const NO_SUCH_TYPE: &str = "the filter reads no configuration of this
 pub(crate) const WRITE_STRING_VALUE: &str =
     "write \"@type\": type.googleapis.com/google.protobuf.StringValue, and as its value text in JSON";
 
-/// What a plugin of our name with another root is.
-pub(crate) const OTHER_ROOT: &str = "is another plugin";
-
 pub(crate) const WRITE_ROOT: &str = "write root_id (pluginName in Istio) keptn-gateway";
 
 /// Whether a wasm filter is ours, by what its filter is called and by its own name and root.
@@ -85,5 +82,6 @@ impl Failure {
     }
 
     /// What to do about any other than [`Failure::Reload`].
-    pub(crate) const REMEDY: &str = "write failure_policy: FAIL_RELOAD (failStrategy in Istio), and no fail_open";
+    pub(crate) const REMEDY: &str =
+        "write failure_policy: FAIL_RELOAD (failStrategy in Istio), and no fail_open";
 }
