@@ -106,20 +106,32 @@ impl<'a> Object<'a> {
         let mut all = Vec::new();
         for entry in self.node.get("data").into_iter().flat_map(|data| data.entries()) {
             // An alias is the same text again.
-            if entry.value.as_str().is_none() || !seen.insert(Rc::as_ptr(&entry.value)) {
+            if !seen.insert(Rc::as_ptr(&entry.value)) {
                 continue;
             }
             let key = visible(&entry.key).chars().take(SHOWN).collect::<String>();
-            let judged = within(&entry.value, source, &entry.key, |inner| self.text(inner));
+            let judged = if entry.value.as_str().is_some() {
+                within(&entry.value, source, &entry.key, |inner| self.text(inner))
+            } else if configuration::is_ours(&entry.value, self.is_named(&entry.key)) {
+                let help = "put | after the key";
+                vec![Judged::wrong(envoy::note(entry.value.opening(), "a ConfigMap holds texts only", help))]
+            } else {
+                Vec::new()
+            };
             all.extend(judged.into_iter().map(|judged| Judged { object: Some(key.clone()), ..judged }));
         }
         all
     }
 
+    /// Whether it, or this key of it, is called after us.
+    fn is_named(&self, key: &str) -> bool {
+        key.contains(NAME) || self.name.is_some_and(|name| name.contains(NAME))
+    }
+
     /// A text of a ConfigMap, and what of it is not to be shown.
     fn text(&self, inner: &Source) -> (Vec<Judged>, Vec<Range<usize>>) {
         let key = inner.name();
-        let named = key.contains(NAME) || self.name.is_some_and(|name| name.contains(NAME));
+        let named = self.is_named(key);
         let is_document = [".yaml", ".yml", ".json"].iter().any(|end| key.ends_with(end));
         let documents = match read(inner) {
             Ok(documents) => documents,
@@ -129,7 +141,7 @@ impl<'a> Object<'a> {
             Err(_) => return (Vec::new(), Vec::new()),
         };
         let mut hidden = Vec::new();
-        documents.iter().for_each(|document| secrets::around(document, &mut hidden));
+        documents.iter().for_each(|document| secrets::around(document, inner.text(), &mut hidden));
         let judge = |document: &Rc<Node>| {
             if envoy::is_one(document) {
                 envoy::judge(document, inner)

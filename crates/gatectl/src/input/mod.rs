@@ -113,7 +113,7 @@ pub(crate) fn find(source: &mut Source, asked: bool) -> Result<Found, Unjudged> 
         Unjudged::At(note)
     })?;
     let mut hidden: Vec<_> = secrets::opaque(source.text()).collect();
-    documents.iter().for_each(|document| secrets::around(document, &mut hidden));
+    documents.iter().for_each(|document| secrets::around(document, source.text(), &mut hidden));
     let found = find_all(&documents, source, asked);
     hidden.extend(found.judged.iter().flat_map(|judged| judged.secrets.iter().cloned()));
     source.hide(&hidden);

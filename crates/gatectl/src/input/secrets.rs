@@ -5,6 +5,8 @@
 
 use core::ops::Range;
 
+use serde_json::Value;
+
 use super::node::{Data, Node};
 
 /// The key of local tokens.
@@ -34,23 +36,30 @@ fn find(node: &Node, secrets: &mut Vec<Range<usize>>) {
     }
 }
 
-/// The secrets around configurations: Kubernetes' Secrets, what `kubectl apply` keeps of an object, and Envoy's
-/// secrets, whose values are written down like any other text.
-pub(super) fn around(node: &Node, secrets: &mut Vec<Range<usize>>) {
+/// The secrets of a document, whatever it is: Kubernetes' Secrets, what `kubectl apply` keeps of an object, Envoy's
+/// secrets, whose values are written down like any other text, and tokens where no configuration should be.
+pub(super) fn around(node: &Node, source: &str, secrets: &mut Vec<Range<usize>>) {
     let is_secret = node.get("kind").and_then(|kind| kind.as_str()) == Some("Secret");
     for entry in node.entries() {
         match entry.key.as_str() {
             "data" | "stringData" if is_secret => secrets.push(entry.value.span.clone()),
             "kubectl.kubernetes.io/last-applied-configuration" => secrets.push(entry.value.span.clone()),
             // Of hashes also where `tokens` is misspelt.
-            "sha256" | "inline_string" | "inlineString" | "inline_bytes" | "inlineBytes" => {
+            TOKENS | "sha256" | "inline_string" | "inlineString" | "inline_bytes" | "inlineBytes" => {
                 find(&entry.value, secrets);
             }
-            _ => around(&entry.value, secrets),
+            _ => around(&entry.value, source, secrets),
         }
     }
-    if let Data::List(items) = &node.data {
-        items.iter().for_each(|item| around(item, secrets));
+    match &node.data {
+        Data::List(items) => items.iter().for_each(|item| around(item, source, secrets)),
+        Data::Scalar { value: Value::String(text), .. } if text.contains("sha256") => {
+            let start = node.span.start;
+            let hidden = unread(source.get(node.span.clone()).unwrap_or_default()).into_iter();
+            secrets
+                .extend(hidden.map(|span| start.saturating_add(span.start)..start.saturating_add(span.end)));
+        }
+        Data::Scalar { .. } | Data::Object(_) => {}
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn handed_over(node: &Node, source: &Source) -> Judged {
     let judge = |inner: &Source| match json::read(inner) {
         Ok(top) => {
             let mut hidden = Vec::new();
-            secrets::around(&top, &mut hidden);
+            secrets::around(&top, inner.text(), &mut hidden);
             (vec![configuration::judge(&top, inner)], hidden)
         }
         Err(note) => {

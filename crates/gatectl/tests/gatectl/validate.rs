@@ -234,6 +234,7 @@ fn a_token_in_the_place_of_its_hash_is_never_shown() {
         ("tokens-twice.yaml", 2),
         ("bootstrap-tokens.yaml", 11),
         ("broken-secret.yaml", 1),
+        ("misplaced-tokens.yaml", 4),
         ("broken-tokens.json", 1),
         ("broken-tokens.yaml", 1),
     ] {
@@ -241,6 +242,9 @@ fn a_token_in_the_place_of_its_hash_is_never_shown() {
         let text = fs::read_to_string(data().join(file)).unwrap();
         assert!(text.contains("hush"), "{file}");
         for run in [gatectl(["validate", file]), gatectl(["explain", "/", "--config", file])] {
+            // `explain` leaves to `validate` what is around a configuration.
+            let is_around = file == "misplaced-tokens.yaml" && run.stdout.is_empty();
+            let problems = if is_around { problems - 1 } else { problems };
             let shown = format!("{}{}", run.stdout, run.stderr);
             assert!(!shown.contains("hush") && !shown.contains("2718281"), "{run}");
             let places = shown.lines().filter(|line| line.starts_with(&format!("{file}:")));
