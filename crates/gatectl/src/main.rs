@@ -13,7 +13,6 @@ mod lines;
 mod outcome;
 mod redact;
 mod render;
-mod request;
 mod source;
 mod style;
 mod validate;
