@@ -8,6 +8,7 @@
 //! switched off is that `/v1/auth` repeats an answer for a second, so those of its cases that ask have tokens of their own.
 
 mod expect;
+mod handed;
 mod outcome;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 pub(crate) use expect::{Expect, Verdict};
+pub(crate) use handed::as_envoy_hands_over;
 pub(crate) use outcome::{Outcome, judge};
 
 /// Header lines: names as sent, values as bytes.
@@ -145,8 +147,10 @@ impl Auth {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Skip {
-    /// In the core, native and on wasm32.
+    /// In the core, native and on wasm32, and so in gatectl.
     pub(crate) gate: Option<String>,
+    /// In gatectl, whose command line cannot say it.
+    pub(crate) explain: Option<String>,
     /// In Envoy, also in Istio's.
     pub(crate) envoy: Option<String>,
     /// In Istio.

@@ -6,6 +6,7 @@ mod curl;
 mod head;
 mod near;
 mod path;
+mod route;
 mod story;
 mod tell;
 mod text;

@@ -42,9 +42,9 @@ pub(super) enum Kind {
     Path,
 }
 
-/// The routes of `routes` that came close, but for those in `taken`, nearest first.
+/// Those of `routes` that came close, but for what is for the paths of one of `taken`; nearest first.
 pub(super) fn find(
-    routes: &Routes,
+    routes: &[gate::routes::Route],
     path: &CanonicalPath<'_>,
     method: Method,
     protocol: Protocol,
@@ -55,7 +55,11 @@ pub(super) fn find(
         .filter_map(|route| {
             let (kind, distance, why) = alone(route, path, method, protocol)?;
             let route = Route::of(route);
-            (!taken.contains(&route)).then_some((kind, distance, Near { route, kind, why }))
+            (!taken.iter().any(|taken| taken.is_for_paths_of(&route))).then_some((
+                kind,
+                distance,
+                Near { route, kind, why },
+            ))
         })
         .collect();
     // Among those that are equally near the more precise ones, and then as they stand in the configuration.
@@ -72,7 +76,7 @@ fn alone(
     method: Method,
     protocol: Protocol,
 ) -> Option<(Kind, usize, String)> {
-    let table = Routes::new(vec![route.clone()], &[]).ok()?;
+    let table = Routes::alone(route);
     if route.protocol != protocol {
         return match table.find(path, method, route.protocol) {
             Ok(Lookup::Route(_)) => {

@@ -92,6 +92,12 @@ impl Path {
     }
 }
 
+/// The core's own words for it.
+fn message(problem: PathProblem) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_str(&Denial::BadPath(problem).response().body).ok()?;
+    body.get("message")?.as_str().map(str::to_owned)
+}
+
 fn before_query(sent: &str) -> &str {
     sent.split('?').next().unwrap_or(sent)
 }
@@ -182,7 +188,7 @@ fn changes(path: &str, judged: &CanonicalPath<'_>) -> Vec<Change> {
 /// Where the problem is.
 fn blame(problem: PathProblem, sent: &[u8], shown: &str) -> Problem {
     let at = |range: Range<usize>| (None, Some(range));
-    let mut note = None;
+    let mut note = message(problem);
     let (segment, place) = match problem {
         PathProblem::NotAPath if shown.is_empty() => {
             note = Some("a path begins with a slash".to_owned());

@@ -21,9 +21,15 @@ pub(super) struct Story {
     pub(super) path: Option<Path>,
     /// It is a browser's question, which is answered before any route.
     pub(super) preflight: bool,
-    /// The route that takes the request.
+    /// Which policy holds for this path.
+    pub(super) policy: Option<Policy>,
+    /// The route for the request.
     pub(super) route: Option<Route>,
-    /// The routes for this path when none is for this method.
+    /// Whether it, or its upstream, describes the request. Null where nobody asks, under the policy `open`.
+    pub(super) described: Option<bool>,
+    /// What the upstream describes for it.
+    pub(super) operation: Option<Operation>,
+    /// What gets this path with which method, when nothing gets it with this one.
     pub(super) other_methods: Vec<Route>,
     /// The routes that came close, the nearest first.
     pub(super) near: Vec<Near>,
@@ -119,6 +125,29 @@ impl Route {
             strip,
         }
     }
+
+    /// Whether both are for the same paths, whatever the methods.
+    pub(super) fn is_for_paths_of(&self, other: &Self) -> bool {
+        (&self.path, self.websocket, &self.upstream) == (&other.path, other.websocket, &other.upstream)
+    }
+}
+
+/// What the policy says about a path.
+#[derive(Debug, Serialize)]
+pub(super) struct Policy {
+    pub(super) name: &'static str,
+    /// Where the configuration says so, or would.
+    pub(super) key: String,
+    pub(super) prefix: Option<String>,
+}
+
+/// An operation that an upstream describes, as it sees it.
+#[derive(Debug, Serialize)]
+pub(super) struct Operation {
+    pub(super) upstream: String,
+    pub(super) path: String,
+    pub(super) methods: Vec<&'static str>,
+    pub(super) internal: bool,
 }
 
 pub(super) fn names(methods: Methods) -> Vec<&'static str> {

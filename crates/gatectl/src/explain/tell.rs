@@ -8,24 +8,17 @@ use gate::authn::{self, CheckId, StreamId};
 use gate::config::Config;
 use gate::denial::Denial;
 use gate::gate::{Gate, Permit, Reply, ReplyKind, Verdict as Decision};
-use gate::path::{CanonicalPath, PathProblem};
-use gate::request::{Environment, Field, Method, Request};
-use gate::routes::{Lookup, Protocol};
+use gate::request::{Environment, Method, Request};
 use gate::time::{Time, Wall};
-use gate::token::Token;
 
 use super::answer::Answer;
 use super::head::{Body, Head, Origin};
-use super::near;
-use super::path::Path;
-use super::story::{Asked, AskedBody, Check, Forwarded, Header, Response, Route, Story, Verdict, access};
+use super::route;
+use super::story::{Asked, AskedBody, Check, Forwarded, Header, Response, Story, Verdict};
 
 /// There is one request.
 const STREAM: StreamId = StreamId(1);
 const CHECK: CheckId = CheckId(1);
-
-/// How many routes that came close are shown.
-const NEAR: usize = 5;
 
 /// What is supposed.
 #[derive(Debug)]
@@ -59,7 +52,10 @@ pub(super) fn tell(head: &Head, config: &Config, suppose: &Suppose, notes: Vec<S
         notes,
         path: None,
         preflight: false,
+        policy: None,
         route: None,
+        described: None,
+        operation: None,
         other_methods: Vec::new(),
         near: Vec::new(),
         near_left_out: 0,
@@ -74,7 +70,7 @@ pub(super) fn tell(head: &Head, config: &Config, suppose: &Suppose, notes: Vec<S
     };
     let is_foreign = matches!(&decision, Some(Decision::Forward(permit)) if permit.upstream().is_none());
     if !is_foreign {
-        tell_route(&mut story, &gate, config, head, &request, suppose.all);
+        route::tell(&mut story, &gate, config, head, &request, suppose.all);
     }
     match decision? {
         Decision::Forward(permit) => {
@@ -191,87 +187,6 @@ fn asked(gate: &Gate, request: &Request<'_>, head: &Head, suppose: &Suppose) -> 
             declared: head.has("content-length"),
             limit,
         },
-    }
-}
-
-/// What the gate finds before it asks anybody: who would be asked.
-fn tell_route(
-    story: &mut Story,
-    gate: &Gate,
-    config: &Config,
-    head: &Head,
-    request: &Request<'_>,
-    all: bool,
-) {
-    let sent = head.target.as_deref().unwrap_or_default();
-    let mut path = Path::read(sent);
-    let lookup = gate.look_up(request);
-    let (method, protocol) = match (request.method(), request.wants_websocket()) {
-        (Ok(method), Ok(true)) => (method, Protocol::WebSocket),
-        (Ok(method), Ok(false)) => (method, Protocol::Http),
-        _ => {
-            story.path = Some(path);
-            return;
-        }
-    };
-    let routes = config.routes();
-    let slashes = Denial::BadPath(PathProblem::EncodedSlash);
-    if matches!(&lookup, Err(denial) if *denial == slashes) && path.canonical.is_some() {
-        path.blame_slashes(|path| routes.find(path, method, protocol).is_err_and(|denial| denial == slashes));
-    }
-    story.path = Some(path);
-    let asks = match lookup {
-        Ok((_, Lookup::Preflight)) => {
-            story.preflight = true;
-            return;
-        }
-        Ok((_, Lookup::Route(found))) => {
-            story.route = Some(Route::of(&found.route));
-            story.internal = found.is_internal;
-            Some(access(found.route.access))
-        }
-        Ok((path, Lookup::WrongMethod { access: asks, .. })) => {
-            // Those that get it with a method of theirs.
-            let gets = |route: &&gate::routes::Route| {
-                route.protocol == protocol
-                    && route.methods.iter().any(|method| {
-                        matches!(routes.find(&path, method, protocol), Ok(Lookup::Route(found))
-                            if found.route.template == route.template && found.route.methods == route.methods)
-                    })
-            };
-            story.other_methods = routes.iter().filter(gets).map(Route::of).collect();
-            Some(access(asks))
-        }
-        Ok((_, Lookup::Nothing)) => Some("token"),
-        Err(_) => None,
-    };
-    story.access = asks;
-    if asks == Some("token") {
-        story.token = Some(form(head));
-    }
-    if let Ok(path) = CanonicalPath::read(Field::Once(sent)) {
-        let taken: Vec<_> = story.route.iter().chain(&story.other_methods).cloned().collect();
-        let mut near = near::find(routes, &path, method, protocol, &taken);
-        let shown = if all { near.len() } else { NEAR };
-        story.near_left_out = near.len().saturating_sub(shown);
-        near.truncate(shown);
-        story.near = near;
-    }
-}
-
-/// The token's form, and never more than that.
-fn form(head: &Head) -> &'static str {
-    let mut tokens = head.lines.iter().filter(|line| line.name == "x-token");
-    let field = match (tokens.next(), tokens.next()) {
-        (None, _) => Field::Absent,
-        (Some(token), None) => Field::Once(&token.value),
-        (Some(_), Some(_)) => Field::Repeated,
-    };
-    match Token::read(field) {
-        Ok(_) => "one",
-        Err(Denial::NoToken) => "none",
-        Err(Denial::ManyTokens) => "many",
-        Err(_) => "malformed",
     }
 }
 

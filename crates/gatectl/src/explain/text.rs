@@ -3,7 +3,7 @@
 use anstyle::Style;
 
 use super::head::Origin;
-use super::story::{AskedBody, Check, Forwarded, Header, Response, Route, Story, Verdict};
+use super::story::{AskedBody, Check, Forwarded, Header, Operation, Response, Route, Story, Verdict};
 use crate::lines::Lines;
 use crate::source::excerpt;
 use crate::style::{FAINT, GOOD, HELP, PROBLEM, WARNING};
@@ -78,8 +78,22 @@ fn tell_route(story: &Story, lines: &mut Lines) {
     if story.preflight {
         lines.add("route", "none is looked for: a browser asks about \"cors\" before the request itself");
     }
+    if let Some(policy) =
+        story.policy.as_ref().filter(|policy| policy.name != "open" || policy.prefix.is_some())
+    {
+        let prefix = policy.prefix.as_ref().map(|prefix| format!(", {prefix}")).unwrap_or_default();
+        let meaning =
+            if policy.name == "open" { "the upstream decides" } else { "only what is described passes" };
+        lines.add("policy", format!("{} ({}{prefix}): {meaning}", policy.name, policy.key));
+    }
     if let Some(route) = &story.route {
         lines.add("route", shown(route));
+        let upstream = route.upstream.as_deref().unwrap_or("the gateway");
+        if let Some(Operation { methods, path, .. }) = &story.operation {
+            lines.add("operation", format!("{} {path}, as {upstream} describes it", methods.join(", ")));
+        } else if story.described == Some(false) {
+            lines.add("operation", format!("none: {upstream} describes nothing for this path"));
+        }
     }
     for route in &story.other_methods {
         lines.add("route", format!("{}: not for {}", shown(route), story.request.method.unwrap_or_default()));
@@ -95,7 +109,7 @@ fn tell_route(story: &Story, lines: &mut Lines) {
         lines.add_in(FAINT, "lost", format!("and {} more: --all shows them", story.near_left_out));
     }
     if story.internal {
-        lines.add("internal", "the API marks this operation as INTERNAL");
+        lines.add("internal", "this operation is marked as internal");
     }
 }
 
