@@ -101,7 +101,7 @@ impl Run<'_> {
         if let Some(seconds) = self.case.auth.as_ref().and_then(Auth::retry_after) {
             command.arg("--retry-after").arg(word(&seconds));
         }
-        command.arg("--").arg(word(&sent.method)).arg(word(&sent.target));
+        command.arg(word(&sent.method)).arg(word(&sent.target));
         command.stdin(Stdio::null()).output().unwrap()
     }
 }

@@ -237,3 +237,80 @@ fn in_segments(problem: PathProblem, path: &str) -> (Option<usize>, Option<Range
     };
     (Some(number), Some(place))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Paths of pieces that something may be wrong or special with.
+    fn path() -> impl Strategy<Value = String> {
+        let pieces = [
+            "/", "//", "a", "v1", ".", "..", "%2e", "%2E", "%252e", "%2f", "%2F", "%70", "%7e", "%c3%a4",
+            "{", "|", "\"", "%", "%4", "%zz", "%5c", "\\", ";", "%3b", ":", ".git", "%2egit", "%00", "%0a",
+            "#", "?x=//", "ä", " ", "x%20y", "%25",
+        ];
+        proptest::collection::vec(proptest::sample::select(pieces.to_vec()), 0..8)
+            .prop_map(|pieces| format!("/{}", pieces.concat()))
+    }
+
+    /// `path` with its changes made.
+    fn changed(path: &Path) -> String {
+        let (before, query) = path.sent.split_at(before_query(&path.sent).len());
+        let mut made = String::new();
+        let mut rest = before;
+        while !rest.is_empty() {
+            // A longer run of slashes is another change.
+            let slashes = rest.len() - rest.trim_start_matches('/').len();
+            let step = if slashes > 0 { slashes } else { units(rest).next().unwrap().end };
+            let (unit, after) = rest.split_at(step);
+            rest = after;
+            let change = path.changes.iter().find(|change| change.from == unit);
+            made.push_str(change.map_or(unit, |change| &change.to));
+        }
+        made + query
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_said_to_be_changed_makes_the_canonical_path(sent in path()) {
+            let path = Path::read(sent.as_bytes());
+            match &path.canonical {
+                Some(canonical) => prop_assert_eq!(&changed(&path), canonical),
+                None => prop_assert!(path.problem.is_some()),
+            }
+        }
+
+        /// Without the place that is marked, the path is good, or has another place that is marked.
+        #[test]
+        fn what_is_marked_is_what_offends(sent in path()) {
+            let mut sent = sent;
+            for _ in 0..20 {
+                let Some(problem) = Path::read(sent.as_bytes()).problem else { return Ok(()) };
+                let place = problem.place.expect("a path that begins with a slash and is short");
+                sent.replace_range(place, "x");
+            }
+            prop_assert!(false, "it never becomes good: {sent}");
+        }
+    }
+
+    #[test]
+    fn the_segment_is_told() {
+        for (sent, segment, marked) in [
+            ("/v1/%2e%2e/event", Some(2), "%2e%2e"),
+            ("/v1/.x/../a", Some(3), ".."),
+            ("/v1/a;b", Some(2), ";"),
+            ("/v1/a%5Cb/%5C", Some(2), "%5C"),
+            ("/v1/100%/x", Some(2), "%"),
+            ("/p/a%2F%252e%252e%2Fb", Some(2), "a%2F%252e%252e%2Fb"),
+            ("/v1/.git", Some(2), ".git"),
+            ("/a/:/b", Some(2), ":"),
+            ("/a#b", None, "#"),
+            ("/aä", None, "ä"),
+        ] {
+            let problem = Path::read(sent.as_bytes()).problem.unwrap();
+            assert_eq!((problem.segment, &sent[problem.place.unwrap()]), (segment, marked), "{sent}");
+        }
+    }
+}

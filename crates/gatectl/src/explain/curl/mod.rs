@@ -213,9 +213,8 @@ impl Curl {
             self.notes
                 .push("a part of the query is in a file, which is not read: it is left away".to_owned());
         }
-        if let Some(file) =
-            self.upload.as_ref().filter(|file| file.as_slice() != b"-" && url.path.ends_with(b"/"))
-        {
+        let file = self.upload.as_ref().filter(|file| !matches!(file.as_slice(), b"-" | b"."));
+        if let Some(file) = file.filter(|_| url.path.ends_with(b"/")) {
             let name = file.rsplit(|byte| *byte == b'/').next().unwrap_or(file);
             url.path.extend(name.iter().flat_map(|byte| encoded(*byte, "%20")));
         }
