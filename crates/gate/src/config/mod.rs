@@ -11,10 +11,11 @@ mod tokens;
 pub use problem::{Excerpt, Place, Problem, Problems, Step};
 use serde_json::Value;
 
-use crate::authn::Settings;
+use crate::authn::{LocalToken, Settings};
 use crate::cors::Cors;
 use crate::host::Hosts;
 use crate::routes::{LetIn, Routes};
+use crate::token::Token;
 use reader::{Report, Section};
 
 /// A configuration without problems.
@@ -108,6 +109,12 @@ impl Config {
             entry.is_denied = entry.is_internal && !self.allow_internal;
         }
         all
+    }
+
+    /// The entry of `tokens` that this token's hash is in, valid or not. `gatectl explain` shows its name.
+    pub fn local_token(&self, token: Token<'_>) -> Option<&LocalToken> {
+        let hash = token.fingerprint();
+        self.authn.tokens.iter().rfind(|local| local.hash.ct_eq(&hash))
     }
 
     /// What is valid, but not what one may expect of it.

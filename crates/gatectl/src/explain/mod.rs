@@ -72,6 +72,7 @@ fn request(args: &ExplainArgs) -> Result<(Head, Vec<String>), String> {
     }
     if let Some(length) = args.body {
         read.0.set_body(length);
+        read.1.retain(|note| note != curl::LENGTH_UNKNOWN);
     }
     Ok(read)
 }

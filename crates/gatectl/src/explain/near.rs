@@ -141,15 +141,16 @@ fn differs(template: &str, path: &CanonicalPath<'_>) -> Option<(Kind, usize, Str
             text,
         ));
     }
-    // With one segment more or less, all others have to be the same.
-    if literals < 2 || trimmed.is_some() {
+    // With one segment more or less, all others have to be the same, and not parameters alone.
+    if trimmed.is_some() {
         return None;
     }
     let without = |list: &[&str], other: &[&str], fits: &dyn Fn(&str, &str) -> bool| {
         (list.len() == other.len().saturating_add(1)).then_some(())?;
         (0..list.len()).rev().find(|left_out| {
             let rest = list.iter().enumerate().filter(|(at, _)| at != left_out).map(|(_, segment)| segment);
-            rest.zip(other).all(|(one, two)| fits(one, two))
+            let same = rest.clone().zip(other).filter(|(one, two)| one == two).count();
+            same >= 2 && rest.zip(other).all(|(one, two)| fits(one, two))
         })
     };
     if let Some(at) = without(&wanted, &has, &fits) {

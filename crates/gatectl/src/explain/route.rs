@@ -4,7 +4,7 @@ use gate::config::Config;
 use gate::denial::Denial;
 use gate::gate::Gate;
 use gate::path::{CanonicalPath, PathProblem};
-use gate::request::{Field, Method, Request};
+use gate::request::{Environment as _, Field, Method, Request};
 use gate::routes::{Found, LetIn, Lookup, Policy, Protocol, Routes, Target, Upstream};
 use gate::token::Token;
 
@@ -12,18 +12,19 @@ use super::head::Head;
 use super::near;
 use super::path::Path;
 use super::story::{self, Operation, Route, Story, access, names};
+use super::tell::Suppose;
 
 /// How many routes that came close are shown.
 const NEAR: usize = 5;
 
-/// Tells what the gate finds before it asks anybody; `all` routes that came close, or the nearest.
+/// Tells what the gate finds before it asks anybody.
 pub(super) fn tell(
     story: &mut Story,
     gate: &Gate,
     config: &Config,
     head: &Head,
     request: &Request<'_>,
-    all: bool,
+    suppose: &Suppose,
 ) {
     let sent = head.target.as_deref().unwrap_or_default();
     let path = story.path.insert(Path::read(sent));
@@ -47,16 +48,22 @@ pub(super) fn tell(
     tell_policy(story, routes, &path, policy);
     tell_lookup(story, routes, &path, protocol, policy, lookup.map(|(_, lookup)| lookup));
     if story.access == Some("token") {
-        story.token = Some(form(head));
+        tell_token(story, config, head, suppose);
     }
     let candidates: Vec<_> = match policy {
         Policy::Open => routes.iter().cloned().collect(),
-        Policy::Strict => config.let_in().into_iter().map(route_of).collect(),
+        Policy::Strict => {
+            let holds_here = |entry: &LetIn| !entry.except.iter().any(|prefix| is_below(&path, prefix));
+            config.let_in().into_iter().filter(holds_here).map(route_of).collect()
+        }
     };
     let mut near = near::find(&candidates, &path, method, protocol, &takers(story));
-    let shown = if all { near.len() } else { NEAR };
-    story.near_left_out = near.len().saturating_sub(shown);
-    near.truncate(shown);
+    let found = near.len();
+    if !suppose.all && is_meant(story) {
+        near.retain(|near| near.kind < near::Kind::Case);
+    }
+    near.truncate(if suppose.all { found } else { NEAR });
+    story.near_left_out = found.saturating_sub(near.len());
     story.near = near;
 }
 
@@ -152,6 +159,17 @@ fn takers(story: &Story) -> Vec<Route> {
     operation.iter().chain(&story.route).chain(&story.other_methods).cloned().collect()
 }
 
+/// Whether the path is that of a route for it, or of a described operation: then others that look alike are not what the
+/// client meant. A route for everything below a prefix says nothing about that.
+fn is_meant(story: &Story) -> bool {
+    let takers = story.route.iter().chain(&story.other_methods);
+    story.operation.is_some() || takers.into_iter().any(|route| !route.path.ends_with("{*rest}"))
+}
+
+fn is_below(path: &CanonicalPath<'_>, prefix: &str) -> bool {
+    path.as_str().strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// Something that is let in, as if it were a route.
 fn route_of(entry: LetIn) -> gate::routes::Route {
     let target = match &entry.sent {
@@ -173,18 +191,25 @@ fn route_of(entry: LetIn) -> gate::routes::Route {
     }
 }
 
-/// The token's form, and never more than that.
-fn form(head: &Head) -> &'static str {
+/// The token's form, and the name of its entry in the configuration: never more of it than that.
+fn tell_token(story: &mut Story, config: &Config, head: &Head, suppose: &Suppose) {
     let mut tokens = head.lines.iter().filter(|line| line.name == "x-token");
     let field = match (tokens.next(), tokens.next()) {
         (None, _) => Field::Absent,
         (Some(token), None) => Field::Once(&token.value),
         (Some(_), Some(_)) => Field::Repeated,
     };
-    match Token::read(field) {
+    let token = Token::read(field);
+    story.token = Some(match token {
         Ok(_) => "one",
         Err(Denial::NoToken) => "none",
         Err(Denial::ManyTokens) => "many",
         Err(_) => "malformed",
-    }
+    });
+    story.local_token =
+        token.ok().and_then(|token| config.local_token(token)).map(|local| story::LocalToken {
+            name: local.name.to_string(),
+            valid: local.is_valid(|| suppose.wall()),
+            api: local.api,
+        });
 }

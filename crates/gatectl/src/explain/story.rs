@@ -40,6 +40,8 @@ pub(super) struct Story {
     pub(super) access: Option<&'static str>,
     /// The token's form: `none`, `one`, `many` or `malformed`.
     pub(super) token: Option<&'static str>,
+    /// The entry of the configuration's `tokens` that it is in.
+    pub(super) local_token: Option<LocalToken>,
     pub(super) check: Check,
     pub(super) verdict: Verdict,
     /// Why the request is refused.
@@ -160,6 +162,16 @@ pub(super) const fn access(access: Access) -> &'static str {
         Access::Public => "public",
         Access::Upstream => "upstream",
     }
+}
+
+/// An entry of `tokens`.
+#[derive(Debug, Serialize)]
+pub(super) struct LocalToken {
+    pub(super) name: String,
+    /// It is so now.
+    pub(super) valid: bool,
+    /// It is good for `/v1/auth` as well.
+    pub(super) api: bool,
 }
 
 /// The question to the auth service.

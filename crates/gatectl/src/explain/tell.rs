@@ -62,6 +62,7 @@ pub(super) fn tell(head: &Head, config: &Config, suppose: &Suppose, notes: Vec<S
         internal: false,
         access: None,
         token: None,
+        local_token: None,
         check: Check::default(),
         verdict: Verdict::Foreign,
         reason: None,
@@ -70,7 +71,7 @@ pub(super) fn tell(head: &Head, config: &Config, suppose: &Suppose, notes: Vec<S
     };
     let is_foreign = matches!(&decision, Some(Decision::Forward(permit)) if permit.upstream().is_none());
     if !is_foreign {
-        route::tell(&mut story, &gate, config, head, &request, suppose.all);
+        route::tell(&mut story, &gate, config, head, &request, suppose);
     }
     match decision? {
         Decision::Forward(permit) => {

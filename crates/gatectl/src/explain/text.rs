@@ -3,7 +3,9 @@
 use anstyle::Style;
 
 use super::head::Origin;
-use super::story::{AskedBody, Check, Forwarded, Header, Operation, Response, Route, Story, Verdict};
+use super::story::{
+    AskedBody, Check, Forwarded, Header, LocalToken, Operation, Response, Route, Story, Verdict,
+};
 use crate::lines::Lines;
 use crate::source::excerpt;
 use crate::style::{FAINT, GOOD, HELP, PROBLEM, WARNING};
@@ -143,10 +145,22 @@ fn tell_token(story: &Story, lines: &mut Lines) {
             },
         );
     }
+    if let Some(LocalToken { name, valid, api }) = &story.local_token {
+        let but = match (valid, api) {
+            (false, _) => ", which is not valid now",
+            (true, false) if story.check.asked => ", which does not say \"api\": true",
+            (true, _) => "",
+        };
+        lines.add("token", format!("its hash is that of \"{name}\" in \"tokens\"{but}"));
+    }
     let AskedBody { bytes, declared, limit } = &story.request.body;
     if *bytes != Some(0) {
         let length = bytes.map_or("of unknown length".to_owned(), |bytes| format!("{bytes} bytes"));
-        let how = if *declared { ", declared" } else { ", counted as it comes" };
+        let how = match bytes {
+            None => "",
+            Some(_) if *declared => ", declared",
+            Some(_) => ", counted as it comes",
+        };
         let limit = limit.map(|limit| format!("; the limit is {limit}")).unwrap_or_default();
         lines.add("body", format!("{length}{how}{limit}"));
     }

@@ -15,6 +15,10 @@ use options::{Argument, Means};
 /// Above this length curl asks before it sends a body.
 const ASKS_ABOVE: usize = 1024 * 1024;
 
+/// What is noted of a body that would have to be read, or made, to know its length.
+pub(super) const LENGTH_UNKNOWN: &str =
+    "the body's length is not known, as no file is read and no form is made: --body says it";
+
 /// The request of a whole line, if its first word is `curl`; a prompt may stand before it.
 ///
 /// # Errors
@@ -293,8 +297,6 @@ impl Curl {
             }
         };
         let is_chunked = is_written("transfer-encoding");
-        let is_unknown =
-            "the body's length is not known, as no file is read and no form is made: --body says it";
         if let Some(data) = self.data.as_ref().filter(|_| has_data) {
             let (kind, origin): (&[u8], _) = if self.json {
                 (b"application/json", "--json")
@@ -302,7 +304,7 @@ impl Curl {
                 (b"application/x-www-form-urlencoded", "-d")
             };
             if self.is_in_file {
-                self.notes.push(is_unknown.to_owned());
+                self.notes.push(LENGTH_UNKNOWN.to_owned());
                 head_body(&mut head.body, None);
             } else {
                 head_body(&mut head.body, Some(data.len()));
@@ -315,11 +317,11 @@ impl Curl {
                 }
             }
         } else if self.form {
-            self.notes.push(is_unknown.to_owned());
+            self.notes.push(LENGTH_UNKNOWN.to_owned());
             head_body(&mut head.body, None);
             add("content-type", b"multipart/form-data".to_vec(), "-F");
         } else if let Some(file) = &self.upload {
-            self.notes.push(is_unknown.to_owned());
+            self.notes.push(LENGTH_UNKNOWN.to_owned());
             head_body(&mut head.body, None);
             add("expect", b"100-continue".to_vec(), "curl");
             if file == b"-" || file == b"." {
