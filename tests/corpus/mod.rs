@@ -8,7 +8,7 @@
 //! switched off is that `/v1/auth` repeats an answer for a second, so those of its cases that ask have tokens of their own.
 
 mod expect;
-mod handed;
+pub(crate) mod handed;
 mod outcome;
 
 use std::collections::BTreeMap;
@@ -16,7 +16,6 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 pub(crate) use expect::{Expect, Verdict};
-pub(crate) use handed::as_envoy_hands_over;
 pub(crate) use outcome::{Outcome, judge};
 
 /// Header lines: names as sent, values as bytes.

@@ -20,7 +20,8 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use corpus::{Auth, Case, File, Lines, Outcome, as_envoy_hands_over, judge, values};
+use corpus::handed::as_envoy_hands_over;
+use corpus::{Auth, Case, File, Lines, Outcome, judge, values};
 use gate::authn::{Answer, CheckId, StreamId};
 use gate::config::Config;
 use gate::denial::Denial;

@@ -21,7 +21,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use corpus::{Auth, Case, File, Lines, Outcome, as_envoy_hands_over, judge, values};
+use corpus::handed::as_envoy_hands_over;
+use corpus::{Auth, Case, File, Lines, Outcome, judge, values};
 use serde_json::Value;
 
 /// All clients have it.

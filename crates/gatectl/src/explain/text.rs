@@ -63,14 +63,14 @@ fn tell_path(story: &Story, lines: &mut Lines) {
             }
         }
         None => {
-            lines.add("path", &path.sent);
+            lines.add_fixed("path", &path.sent);
             for change in &path.changes {
                 let times =
                     if change.count > 1 { format!(" ({} times)", change.count) } else { String::new() };
                 lines.add("changed", format!("{} to {}{times}: {}", change.from, change.to, change.why));
             }
             if let Some(canonical) = path.canonical.as_ref().filter(|_| !path.changes.is_empty()) {
-                lines.add("judged as", canonical);
+                lines.add_fixed("judged as", canonical);
             }
         }
     }
@@ -108,7 +108,8 @@ fn tell_route(story: &Story, lines: &mut Lines) {
         lines.add("lost", format!("{}: {}", shown(&near.route), near.why));
     }
     if story.near_left_out > 0 {
-        lines.add_in(FAINT, "lost", format!("and {} more: --all shows them", story.near_left_out));
+        let more = if story.near.is_empty() { "that look alike" } else { "more" };
+        lines.add_in(FAINT, "lost", format!("{} {more}: --all shows them", story.near_left_out));
     }
     if story.internal {
         lines.add("internal", "this operation is marked as internal");
@@ -235,7 +236,7 @@ fn tell_verdict(story: &Story, lines: &mut Lines) {
 }
 
 fn tell_forwarded(forwarded: &Forwarded, lines: &mut Lines) {
-    lines.add("sent as", format!("{} {}", forwarded.method, forwarded.path));
+    lines.add_fixed("sent as", format!("{} {}", forwarded.method, forwarded.path));
     for header in &forwarded.headers {
         lines.add("headers", header_line(header));
     }
@@ -252,6 +253,6 @@ fn tell_response(response: &Response, lines: &mut Lines) {
     for header in &response.headers {
         lines.add("headers", header_line(header));
     }
-    lines.add("body", if response.body.is_empty() { "empty" } else { &response.body });
+    lines.add_fixed("body", if response.body.is_empty() { "empty" } else { &response.body });
     lines.add("in logs", &response.details);
 }
