@@ -1,16 +1,20 @@
 //! The request that a curl line would send. Nothing is sent, and no file is read.
 
+mod encoding;
 mod options;
 #[cfg(test)]
 mod tests;
 mod url;
 mod words;
+mod written;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::head::{Body, Head, HeaderLine, Origin, split_header};
+use super::head::{Body, Head, HeaderLine, Origin};
+use encoding::{encoded, urlencoded};
 use options::{Argument, Means};
+use written::Written;
 
 /// Above this length curl asks before it sends a body.
 const ASKS_ABOVE: usize = 1024 * 1024;
@@ -190,7 +194,7 @@ impl Curl {
         let method = self.method.clone().unwrap_or_else(|| by_itself.to_vec());
         let target = self.request_target.clone().unwrap_or_else(|| [&url.path[..], &url.query].concat());
         let mut head = Head { method, target: Some(target), ..Head::default() };
-        let written = self.written()?;
+        let written = written::read(core::mem::take(&mut self.headers), &mut self.notes)?;
         self.add_own(&mut head, &url, &written);
         self.add_body(&mut head, &written, has_data);
         for line in written {
@@ -222,34 +226,6 @@ impl Curl {
             let name = file.rsplit(|byte| *byte == b'/').next().unwrap_or(file);
             url.path.extend(name.iter().flat_map(|byte| encoded(*byte, "%20")));
         }
-    }
-
-    /// The lines of -H.
-    fn written(&mut self) -> Result<Vec<Written>, String> {
-        let mut written = Vec::new();
-        for (number, line) in (1..).zip(core::mem::take(&mut self.headers)) {
-            if line.starts_with(b"@") {
-                return Err(format!("-H number {number}: its file is not read: write the lines out"));
-            }
-            let origin = Origin::Header(number);
-            let without =
-                |end: u8| line.trim_ascii_end().strip_suffix(&[end]).filter(|name| !name.contains(&b':'));
-            if let Some(name) = without(b':') {
-                // Nothing behind the colon: curl leaves its own line of that name away.
-                written.push(Written::Away(String::from_utf8_lossy(name).to_ascii_lowercase()));
-            } else if let Some(name) = without(b';') {
-                let (name, value) = split_header(&[name, b":"].concat())
-                    .map_err(|why| format!("-H number {number}: {why}"))?;
-                written.push(Written::Sent(HeaderLine { name, value, origin }));
-            } else if line.contains(&b':') && !line.starts_with(b":") {
-                let (name, value) =
-                    split_header(&line).map_err(|why| format!("-H number {number}: {why}"))?;
-                written.push(Written::Sent(HeaderLine { name, value, origin }));
-            } else {
-                self.notes.push(format!("-H number {number} is no header line: curl does not send it"));
-            }
-        }
-        Ok(written)
     }
 
     /// The lines that curl writes by itself, in its order, but for those that are written or unwanted.
@@ -339,42 +315,4 @@ fn head_body(body: &mut Body, length: Option<usize>) {
         Some(length) => Body::Bytes(u64::try_from(length).unwrap_or(u64::MAX)),
         None => Body::Unknown,
     };
-}
-
-/// A line of -H.
-enum Written {
-    Sent(HeaderLine),
-    /// curl is not to write a line of this name.
-    Away(String),
-}
-
-impl Written {
-    fn name(&self) -> &str {
-        match self {
-            Self::Sent(line) => &line.name,
-            Self::Away(name) => name,
-        }
-    }
-}
-
-/// What --data-urlencode makes of its value; nothing if that names a file.
-fn urlencoded(value: &[u8]) -> Option<Vec<u8>> {
-    let at = value.iter().position(|byte| matches!(byte, b'=' | b'@'));
-    let (name, content) = match at.and_then(|at| value.split_at_checked(at)) {
-        Some((_, [b'@', ..])) => return None,
-        Some((b"", [_, content @ ..])) => (Vec::new(), content),
-        Some((name, [_, content @ ..])) => ([name, b"="].concat(), content),
-        _ => (Vec::new(), value),
-    };
-    Some(name.into_iter().chain(content.iter().flat_map(|byte| encoded(*byte, "+"))).collect())
-}
-
-/// A byte in a query or as a file's name.
-fn encoded(byte: u8, space: &str) -> Vec<u8> {
-    match byte {
-        b' ' => space.as_bytes().to_vec(),
-        b'-' | b'.' | b'_' | b'~' => vec![byte],
-        _ if byte.is_ascii_alphanumeric() => vec![byte],
-        _ => format!("%{byte:02X}").into_bytes(),
-    }
 }

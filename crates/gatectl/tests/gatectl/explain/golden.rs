@@ -136,6 +136,8 @@ const EXPLAIN: &[(&str, &[&str])] = &[
     ("curl-unknown", &["curl", "--telepathy", "http://api.keptn/"]),
     ("curl-windows", &["curl ^\"http://api.keptn/^\""]),
     ("curl-and-options", &["-H", "x-token: hush", "curl", "http://api.keptn/"]),
+    // What clap does not know: a letter is no token.
+    ("letter", &["-Z", "/"]),
     // The same as JSON.
     (
         "json",
