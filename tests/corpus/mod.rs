@@ -8,6 +8,7 @@
 //! switched off is that `/v1/auth` repeats an answer for a second, so those of its cases that ask have tokens of their own.
 
 mod expect;
+pub(crate) mod handed;
 mod outcome;
 
 use std::collections::BTreeMap;
@@ -39,8 +40,11 @@ pub(crate) const FILES: &[(&str, &str)] = files![
     "method",
     "own_routes",
     "path",
+    "policies",
     "public",
     "resource_names",
+    "strict",
+    "strict_deny_internal",
     "token",
     "v1_auth",
     "websocket",
@@ -145,8 +149,10 @@ impl Auth {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Skip {
-    /// In the core, native and on wasm32.
+    /// In the core, native and on wasm32, and so in gatectl.
     pub(crate) gate: Option<String>,
+    /// In gatectl, whose command line cannot say it.
+    pub(crate) explain: Option<String>,
     /// In Envoy, also in Istio's.
     pub(crate) envoy: Option<String>,
     /// In Istio.

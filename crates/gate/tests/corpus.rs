@@ -1,6 +1,7 @@
 //! The corpus against the gate itself: natively, and on wasm32, where the same gate runs inside Envoy.
 //!
-//! `tests/corpus_envoy.rs` runs the same files through a real Envoy.
+//! `tests/corpus_envoy.rs` runs the same files through a real Envoy, `crates/gatectl/tests/corpus.rs` through
+//! `gatectl explain`.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -19,7 +20,8 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use corpus::{Auth, Case, File, Http, Lines, Outcome, judge, values};
+use corpus::handed::as_envoy_hands_over;
+use corpus::{Auth, Case, File, Lines, Outcome, judge, values};
 use gate::authn::{Answer, CheckId, StreamId};
 use gate::config::Config;
 use gate::denial::Denial;
@@ -83,7 +85,10 @@ fn every_name_is_a_sentence_of_its_own() {
             if let Some(other) = seen.insert(case.name.clone(), file.name) {
                 panic!("{}.toml and {other}.toml both have a case {:?}", file.name, case.name);
             }
-            for reason in [&case.skip.gate, &case.skip.envoy, &case.skip.istio].into_iter().flatten() {
+            for reason in [&case.skip.gate, &case.skip.envoy, &case.skip.istio, &case.skip.explain]
+                .into_iter()
+                .flatten()
+            {
                 assert!(reason.contains(' '), "{}: {reason:?} says nothing", case.name);
             }
         }
@@ -91,7 +96,7 @@ fn every_name_is_a_sentence_of_its_own() {
 }
 
 /// Reasons that no single request can reach, each with where it is tested instead.
-const UNREACHABLE: [(&str, &str); 8] = [
+const UNREACHABLE: [(&str, &str); 7] = [
     ("canary_failed", "the auth endpoint says yes to everybody: authn's own tests, tests/envoy.rs"),
     ("deadline_passed", "takes time: authn's own tests, tests/envoy.rs"),
     ("failing_fast", "takes many requests: authn's own tests, tests/envoy.rs"),
@@ -99,7 +104,6 @@ const UNREACHABLE: [(&str, &str); 8] = [
     ("throttled", "takes many requests: authn's own tests, tests/envoy.rs"),
     ("too_many_flights", "takes many requests: authn's own tests, tests/envoy.rs"),
     ("too_many_waiters", "takes many requests: authn's own tests, tests/envoy.rs"),
-    ("unknown_path", "the profile ends in a route for everything: gate's own tests"),
 ];
 
 #[test]
@@ -246,45 +250,4 @@ fn answer(reply: Reply) -> Outcome {
             .collect(),
         body: response.body.into_bytes(),
     }
-}
-
-/// The header pairs as Envoy hands them to a filter. Each line here is something that `corpus_envoy.rs` shows to be
-/// so, or its cases would part.
-fn as_envoy_hands_over(case: &Case) -> Lines {
-    let (mut method, mut path) = (case.method(), Some(case.target()));
-    let mut lines = case.lines();
-    // Two Host lines are joined, and two Origin lines.
-    let [mut authority, origin] = ["host", "origin"].map(|name| {
-        let values = values(&lines, name);
-        lines.retain(|(line, _)| !line.eq_ignore_ascii_case(name));
-        (!values.is_empty()).then(|| values.join(&b","[..]))
-    });
-    lines.extend(origin.map(|origin| ("origin".to_owned(), origin)));
-    if case.http != Http::Two {
-        for (_, value) in &mut lines {
-            *value = value.trim_ascii().to_vec();
-        }
-        let target = String::from_utf8(case.target()).unwrap_or_default();
-        if method == b"CONNECT" {
-            authority = path.take();
-        } else if let Some(rest) = target.strip_prefix("http://") {
-            // The absolute form: its host is the one that counts.
-            let (host, rest) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
-            authority = Some(host.into());
-            path = Some(rest.into());
-        }
-    }
-    if let Some(protocol) = &case.protocol {
-        method = b"GET".to_vec();
-        lines.push(("upgrade".to_owned(), protocol.clone().into_bytes()));
-    }
-    if let Some(length) = case.body {
-        lines.push(("content-length".to_owned(), length.to_string().into_bytes()));
-    }
-    if case.chunked.is_some() && case.http != Http::Two {
-        lines.push(("transfer-encoding".to_owned(), b"chunked".to_vec()));
-    }
-    let pseudo = [(":method", Some(method)), (":authority", authority), (":path", path)];
-    let pseudo = pseudo.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    pseudo.chain(lines).collect()
 }

@@ -14,7 +14,6 @@ mod outcome;
 mod recognise;
 mod redact;
 mod render;
-mod request;
 mod source;
 mod style;
 mod validate;

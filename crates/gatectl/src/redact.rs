@@ -23,12 +23,13 @@ pub(crate) fn usage_error(mut error: clap::Error) -> Outcome {
     }
 }
 
-/// Whether `text` is how clap names an argument (`--answer <ANSWER>`), a short word that was meant as an
-/// option, or nothing. No token looks like that: Keptn's are base64.
+/// Whether `text` is how clap names an argument (`--answer <ANSWER>`), an option of one letter, a short word that was
+/// meant as an option, or nothing. No token looks like that: Keptn's are base64.
 fn is_harmless(text: &str) -> bool {
     let first = text.split(' ').next().unwrap_or_default();
     let is_option = first.len() <= 20
         && first.starts_with("--")
         && first.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
-    text.is_empty() || is_option || first == "-H" || first.starts_with(['<', '['])
+    let is_letter = matches!(first.as_bytes(), [b'-', letter] if letter.is_ascii_alphanumeric());
+    text.is_empty() || is_option || is_letter || first.starts_with(['<', '['])
 }

@@ -271,7 +271,7 @@ fn floor(text: &str, at: usize) -> usize {
 
 /// The part of `line` that is shown, and how wide it is before and in `span`. It looks at no more of a
 /// line than it shows: a whole file may be one.
-fn excerpt(line: &str, span: Range<usize>) -> (String, usize, usize) {
+pub(crate) fn excerpt(line: &str, span: Range<usize>) -> (String, usize, usize) {
     let part = |range: Range<usize>| line.get(range).unwrap_or_default();
     let whole = fitting(line.chars(), SHOWN) == line.len();
     let most = if whole { SHOWN } else { SHOWN_BEFORE };

@@ -22,7 +22,7 @@ pub struct LocalToken {
 
 impl LocalToken {
     /// The wall clock is asked only if it matters. Without one, a token that may have ended has.
-    fn is_valid(&self, wall: impl FnOnce() -> Option<Wall>) -> bool {
+    pub fn is_valid(&self, wall: impl FnOnce() -> Option<Wall>) -> bool {
         if self.not_before.is_none() && self.not_after.is_none() {
             return true;
         }

@@ -9,7 +9,10 @@ use gate::gate::{Gate, Verdict};
 use gate::request::Request;
 use gate::time::Time;
 
-use crate::run::{Run, data, gatectl};
+use crate::run::{Run, data, gatectl, gatectl_reading};
+use serde_json::Value;
+
+pub(crate) mod golden;
 
 /// The value of a line of the output.
 fn line<'a>(run: &'a Run, label: &str) -> Option<&'a str> {
@@ -81,6 +84,7 @@ fn the_verdicts_are_the_cores() {
                         let status_text = status.to_string();
                         let mut args = vec![
                             "explain",
+                            "--json",
                             method,
                             path,
                             "--host",
@@ -92,25 +96,18 @@ fn the_verdicts_are_the_cores() {
                         ];
                         args.extend(lines.iter().flat_map(|line| ["-H", line.as_str()]));
                         let run = gatectl(&args);
+                        let story: Value = serde_json::from_str(&run.stdout).unwrap();
                         match core(&config, method, path, &headers, status) {
                             Ok(upstream) => {
                                 forwarded += 1;
-                                assert_eq!(
-                                    line(&run, "verdict"),
-                                    Some(format!("forwarded to {upstream}").as_str()),
-                                    "{args:?}\n{run}"
-                                );
+                                assert_eq!(story["verdict"], "forwarded", "{args:?}\n{run}");
+                                assert_eq!(story["forwarded"]["upstream"], *upstream, "{args:?}\n{run}");
                                 assert_eq!(run.code, 0, "{args:?}\n{run}");
                             }
                             Err((status, body)) => {
                                 refused += 1;
-                                assert_eq!(
-                                    line(&run, "status"),
-                                    Some(status.to_string().as_str()),
-                                    "{args:?}\n{run}"
-                                );
-                                let body = if body.is_empty() { "empty" } else { &body };
-                                assert_eq!(line(&run, "body"), Some(body), "{args:?}\n{run}");
+                                assert_eq!(story["response"]["status"], status, "{args:?}\n{run}");
+                                assert_eq!(story["response"]["body"], *body, "{args:?}\n{run}");
                                 assert_eq!(run.code, i32::from(status >= 400), "{args:?}\n{run}");
                             }
                         }
@@ -162,9 +159,12 @@ fn the_token_is_never_shown() {
     let header = format!("x-token: {TOKEN}");
     let mut codes = [0; 3];
     let mut check = |args: &[&str]| {
-        let run = gatectl(args);
-        assert!(!format!("{run:?}").contains(PART), "{args:?}\n{run}");
-        codes[usize::try_from(run.code).unwrap()] += 1;
+        // As text, and as JSON.
+        for args in [args.to_vec(), [&args[..1], &["--json"], &args[1..]].concat()] {
+            let run = gatectl(&args);
+            assert!(!format!("{run:?}").contains(PART), "{args:?}\n{run}");
+            codes[usize::try_from(run.code).unwrap()] += 1;
+        }
     };
     for path in [
         "/",
@@ -212,12 +212,62 @@ fn the_token_is_never_shown() {
         &["explain", TOKEN, "/"],
         &["explain", TOKEN],
         &["explain", &header],
-        &[TOKEN],
+        &[TOKEN, "explain"],
     ];
     for args in misplaced {
         check(args);
     }
+    // In curl's own options, and as a whole line.
+    let url = "http://api.keptn/v1/event";
+    let cookie = format!("a={TOKEN}");
+    let user = format!("me:{TOKEN}");
+    let userinfo = format!("http://{TOKEN}@api.keptn/");
+    let long = format!("--x-token={TOKEN}");
+    let glued = format!("-8{TOKEN}");
+    let odd = format!("x token: {TOKEN}");
+    let curls: [&[&str]; 17] = [
+        &["-H", &header, url],
+        &["-b", &cookie, url],
+        &["-b", TOKEN, url],
+        &["-u", &user, url],
+        &["-d", TOKEN, url],
+        &["-A", TOKEN, "-e", TOKEN, "--oauth2-bearer", TOKEN, url],
+        &["-H", TOKEN, url],
+        &["-H", &odd, url],
+        &["-X", TOKEN, url],
+        &[&userinfo],
+        &[TOKEN, url],
+        &[TOKEN],
+        &[&long, url],
+        &[&glued, url],
+        &["-H", &header, "--host", TOKEN],
+        &["--config", TOKEN, url],
+        &["--form", TOKEN, url],
+    ];
+    for args in curls {
+        check(&[&["explain", "curl"], args].concat());
+        let line = args.iter().map(|arg| format!(" '{arg}'")).collect::<String>();
+        check(&["explain", &format!("curl{line}")]);
+        let unclosed = format!("curl{line} '{TOKEN}");
+        check(&["explain", &unclosed]);
+        let run = gatectl_reading(["explain", "-"], unclosed.as_bytes());
+        assert!(run.code == 2 && !format!("{run:?}").contains(PART), "{run}");
+    }
     assert!(codes.iter().all(|count| *count > 5), "{codes:?}");
+}
+
+/// Of what a browser copies nothing but the request matters, and no file is looked into.
+#[test]
+fn a_curl_line_is_read_wherever_it_stands() {
+    let words = ["-si", "-XPOST", "-Hx-token: hush", "--data-raw", "{}", "http://api.keptn/v1/event"];
+    let line = b"$ curl -si -X POST -H 'x-token: hush' \\\n --data-raw '{}' http://api.keptn/v1/event";
+    let as_words = gatectl([&["explain", "--json", "curl"], &words[..]].concat());
+    let as_line = gatectl(["explain", "--json", std::str::from_utf8(line).unwrap()]);
+    assert_eq!((as_words.code, &as_line), (0, &as_words), "{as_words}");
+    assert_eq!(gatectl_reading(["explain", "--json", "-"], line), as_words);
+    let run = gatectl_reading(["explain", "-"], b"GET / HTTP/1.1");
+    assert_eq!(run.stderr, "gatectl: standard input does not begin with the word curl\n", "{run}");
+    assert_eq!(gatectl(["explain", "POST", "curl http://api.keptn/"]).code, 2);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test equipment may panic")]
 
 mod cert;
+mod docs;
 mod explain;
 mod golden;
 mod manners;

@@ -43,9 +43,9 @@ fn arguments_may_be_any_bytes() {
     let line = OsStr::from_bytes(b"x-token: \xff");
     let name = OsStr::from_bytes(b"x-\xff: a");
     let run = gatectl([explain, odd]);
-    assert!(run.code == 1 && run.stdout.contains("\nreason   bad_path\n"), "{run}");
+    assert!(run.code == 1 && run.stdout.contains("keptn_gateway.bad_path\n"), "{run}");
     let run = gatectl([explain, OsStr::new("/v1/event"), header, line]);
-    assert!(run.code == 1 && run.stdout.contains("\nreason   malformed_token\n"), "{run}");
+    assert!(run.code == 1 && run.stdout.contains("keptn_gateway.malformed_token\n"), "{run}");
     for args in [
         &[explain, odd, OsStr::new("/")][..],
         &[
