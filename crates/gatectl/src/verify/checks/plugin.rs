@@ -1,7 +1,7 @@
 //! Whether the plugin is configured so that the gate accepts it, and closed when it fails.
 
 use super::Scene;
-use crate::verify::finding::{Findings, few};
+use crate::findings::{Findings, few};
 use crate::verify::json::{items, text};
 use crate::verify::plugin::{Failure, Plugin, canonical};
 use crate::verify::route::Route;
