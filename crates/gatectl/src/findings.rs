@@ -13,6 +13,9 @@ use crate::style::{self, FAINT, GOOD, HELP, LABEL, PROBLEM, WARNING};
 /// How wide the longest name of a level is.
 const LEVEL: usize = 7;
 
+/// How wide a time is, as in ` (1234 ms)`.
+const TOOK: usize = 10;
+
 /// On a narrower terminal than for this it is the terminal that breaks lines.
 const NARROWEST: usize = 30;
 
@@ -132,7 +135,8 @@ impl fmt::Display for Findings {
         for Finding { level, check, message, help, took } in &self.0 {
             let style = level.style();
             write!(f, "{style}{:<LEVEL$}{style:#}  {LABEL}{check:<width$}{LABEL:#}  ", level.name())?;
-            fold(f, message, indent, room)?;
+            let spared = if took.is_some() { TOOK } else { 0 };
+            fold(f, message, indent, room.saturating_sub(spared))?;
             if let Some(took) = took {
                 write!(f, " {FAINT}({} ms){FAINT:#}", took.as_millis())?;
             }

@@ -16,6 +16,10 @@ use crate::source::read_file;
 /// Where `gatectl status` looks for the token.
 pub(crate) const VARIABLE: &str = "KEPTN_API_TOKEN";
 
+/// Why a token is none.
+pub(crate) const NO_ARGUMENT: &str = "a token is never an argument: other users of this machine see those (ps), and the shell \
+     writes them into its history";
+
 /// The shortest that no Secret holds by accident what else is meant.
 const SHORTEST_DECODED: usize = 8;
 
@@ -146,10 +150,7 @@ pub(crate) fn no_argument(arguments: &[OsString], instead: &str) -> Result<(), S
     if arguments.is_empty() {
         return Ok(());
     }
-    Err(format!(
-        "gatectl: a token is never an argument: other users of this machine see those (ps), and the shell writes them \
-         into its history; {instead}. If this was one, take a new one"
-    ))
+    Err(format!("gatectl: {NO_ARGUMENT}; {instead}. If this was one, take a new one"))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use core::time::Duration;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use hyper::header::{ACCEPT, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -85,6 +85,9 @@ async fn send(stream: Box<dyn Stream>, ask: &Ask<'_>) -> Result<Answer, hyper::E
     };
     set(HOST, ask.host, false);
     set(ACCEPT, "application/json", false);
+    if ask.method == Method::POST {
+        set(CONTENT_LENGTH, "0", false);
+    }
     set(USER_AGENT, concat!("gatectl/", env!("CARGO_PKG_VERSION")), false);
     if let Some(token) = ask.token {
         set(HeaderName::from_static("x-token"), token.expose(), true);

@@ -31,11 +31,6 @@ impl Kind {
             _ => Self::Other,
         }
     }
-
-    /// Whether it may be Keptn's API that answers.
-    pub(super) fn is_api(self) -> bool {
-        !matches!(self, Self::Redirect | Self::Other)
-    }
 }
 
 const LETS_IN: &str =
@@ -81,7 +76,12 @@ pub(super) fn gateway(answer: &Answer, endpoint: &Endpoint, host: &str, findings
             };
             findings.problem(CHECK, format!("it redirects to {to} ({})", answer.status), help);
         }
-        Kind::Busy | Kind::Unavailable => unavailable(CHECK, kind, answer, findings),
+        Kind::Busy | Kind::Unavailable => findings.problem(
+            CHECK,
+            format!("not known: {}", said(answer)),
+            "it is neither keptn-gateway nor api-service that says so to strangers, but what stands before them: look \
+             whether they run, and what its log says",
+        ),
         Kind::Other => {
             let help = if endpoint.path.is_empty() {
                 format!(
@@ -108,7 +108,11 @@ pub(super) fn strangers(answer: &Answer, findings: &mut Findings) -> Kind {
             format!("THE GATEWAY LETS STRANGERS IN: {ASKED}: {}", said(answer)),
             LETS_IN,
         ),
-        Kind::Busy | Kind::Unavailable => unavailable(CHECK, kind, answer, findings),
+        Kind::Busy | Kind::Unavailable => findings.problem(
+            CHECK,
+            format!("not known: {ASKED}: {}", said(answer)),
+            "look whether the gateway and configuration-service run: kubectl get pods -n keptn",
+        ),
         Kind::Redirect | Kind::Other => findings.note(
             CHECK,
             format!("not known: {ASKED}: {}; there is no configuration-service here", said(answer)),
@@ -139,14 +143,15 @@ pub(super) fn token(answer: &Answer, token: &Secret, is_local: bool, findings: &
             let help = token.seems().unwrap_or(keptns);
             findings.problem(CHECK, format!("wrong: {}", said(answer)), help);
         }
-        Kind::Busy | Kind::Unavailable => unavailable(CHECK, kind, answer, findings),
+        Kind::Busy | Kind::Unavailable => unavailable(kind, answer, findings),
         Kind::Redirect | Kind::Other => {
             findings.problem(CHECK, format!("not known: {}", said(answer)), "look what stands between here and the gateway");
         }
     }
 }
 
-fn unavailable(check: &'static str, kind: Kind, answer: &Answer, findings: &mut Findings) {
+fn unavailable(kind: Kind, answer: &Answer, findings: &mut Findings) {
+    const CHECK: &str = "token";
     let again = match answer.retry_after.as_deref() {
         Some("1") => "try again in a second".to_owned(),
         Some(seconds) => format!("try again in {seconds} seconds"),
@@ -156,13 +161,13 @@ fn unavailable(check: &'static str, kind: Kind, answer: &Answer, findings: &mut 
         let help = format!(
             "{again}; wrong tokens from this address, or from others behind the same, use up what it may ask"
         );
-        findings.problem(check, format!("nothing is known, it is asked too much: {}", said(answer)), help);
+        findings.problem(CHECK, format!("nothing is known, it is asked too much: {}", said(answer)), help);
     } else {
         let help = format!(
             "{again}; if it goes on, look at api-service: kubectl get pods -n keptn -l run=api-service"
         );
         findings.problem(
-            check,
+            CHECK,
             format!("nothing is known, the token cannot be checked: {}", said(answer)),
             help,
         );

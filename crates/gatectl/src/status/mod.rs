@@ -5,6 +5,7 @@ mod endpoint;
 mod exchange;
 mod judge;
 mod progress;
+mod questions;
 mod trust;
 mod visit;
 
@@ -27,8 +28,7 @@ use endpoint::Endpoint;
 use trust::Roots;
 use visit::Visit;
 
-/// Says whether a gateway can be reached, whether its certificate and the token are good, and whether it keeps strangers
-/// out.
+/// Says whether a gateway can be reached and trusted, keeps strangers out, and takes the token.
 ///
 /// It sends three requests, which change nothing: POST /v1/auth without a token and with it, and GET
 /// /configuration-service/v1/project without. The token is sent last, and not where the certificate is not trusted, nor
@@ -39,7 +39,7 @@ The token is read from --token-file, else from the variable KEPTN_API_TOKEN, els
 
 Checks:
   address      the host has one
-  connect      somebody listens there
+  connect      somebody listens there, and speaks TLS if the endpoint is https
   certificate  somebody whom this machine trusts vouches for it, for this host, today and for 14 days
   gateway      what answers is Keptn's API, behind keptn-gateway
   strangers    a request without a token is refused
@@ -92,10 +92,8 @@ pub(crate) struct StatusArgs {
     #[arg(long)]
     json: bool,
 
-    // Here to be refused: Keptn's CLI has these.
-    #[arg(long = "api-token", short = 'a', visible_alias = "token", hide = true, value_name = "TOKEN")]
-    refused_option: Option<OsString>,
-    #[arg(hide = true)]
+    // Here to be refused.
+    #[arg(hide = true, value_hint = clap::ValueHint::Other)]
     refused: Vec<OsString>,
 }
 
@@ -125,11 +123,10 @@ pub(crate) fn run(args: &StatusArgs, now: SystemTime) -> Outcome {
 ///
 /// All that is wrong with them.
 fn prepare(args: &StatusArgs, now: SystemTime) -> Result<Visit, Vec<String>> {
-    let refused: Vec<_> = args.refused.iter().chain(&args.refused_option).cloned().collect();
     let instead = format!("give it in a file (--token-file), in the variable {VARIABLE}, or at the prompt");
     let mut wrong = Vec::new();
     let mut keep = |why| wrong.push(why);
-    let _ = secret::no_argument(&refused, &instead).map_err(&mut keep);
+    let _ = secret::no_argument(&args.refused, &instead).map_err(&mut keep);
     let endpoint = Endpoint::read(&args.endpoint).map_err(|why| {
         keep(format!("gatectl: --endpoint is not a URL: {why}; write it like https://api.keptn.example.org"));
     });
@@ -182,7 +179,7 @@ fn connect_to(text: &str) -> Option<(String, Option<u16>)> {
 }
 
 fn tell(visit: &Visit, args: &StatusArgs, outcome: &mut Outcome) {
-    let findings = visit.findings();
+    let findings = &visit.findings;
     let is_good = findings.count(Level::Problem) == 0;
     if !is_good {
         outcome.at_least(Exit::Bad);
@@ -190,13 +187,13 @@ fn tell(visit: &Visit, args: &StatusArgs, outcome: &mut Outcome) {
     // Writing to a string cannot fail.
     if args.json {
         let told = json!({
-            "endpoint": visit.endpoint().to_string(),
+            "endpoint": visit.endpoint.to_string(),
             "good": is_good,
             "certificate": visit.certificate(),
             "findings": findings.to_json(),
         });
         let _ = writeln!(outcome.stdout, "{told:#}");
     } else {
-        let _ = writeln!(outcome.stdout, "{findings}{}: {}", visit.endpoint(), findings.summary("good"));
+        let _ = writeln!(outcome.stdout, "{findings}{}: {}", visit.endpoint, findings.summary("good"));
     }
 }

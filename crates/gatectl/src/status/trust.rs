@@ -167,6 +167,10 @@ impl Verifier {
                     "trust a CA of your own with --cacert FILE",
                 )
             }
+            CertificateError::BadSignature => (
+                format!("it is not {} who signed it, but somebody of the same name", leaf.issuer()),
+                "trust a CA of your own with --cacert FILE",
+            ),
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => (
                 "it is not for servers: its extended key usage does not say serverAuth".to_owned(),
                 "get one for a server",

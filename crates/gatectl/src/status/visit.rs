@@ -4,15 +4,13 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::time::SystemTime;
 
-use hyper::Method;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use super::connection::{self, Handshake, Stream, Tls, timed};
-use super::endpoint::{Endpoint, bracketed};
-use super::exchange::{Answer, Ask, exchange};
-use super::judge::{self, Kind};
+use super::endpoint::Endpoint;
 use super::progress::telling;
+use super::questions::AUTH;
 use super::trust::{Roots, Wrong};
 use crate::cert::Certificate;
 use crate::findings::{Findings, Level, few};
@@ -20,12 +18,6 @@ use crate::secret::Secret;
 
 /// How early the end of a certificate is worth a word.
 const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
-
-/// Which clients ask for to see whether a token is right.
-const AUTH: &str = "/v1/auth";
-
-/// What the gateway alone guards: configuration-service itself asks for no token.
-const GUARDED: &str = "/configuration-service/v1/project?pageSize=1";
 
 /// What the arguments say about the way.
 #[derive(Debug)]
@@ -39,33 +31,25 @@ pub(super) struct How {
 
 #[derive(Debug)]
 pub(super) struct Visit {
-    endpoint: Endpoint,
-    how: How,
+    pub(super) endpoint: Endpoint,
+    pub(super) how: How,
     roots: Option<Roots>,
-    token: Secret,
+    pub(super) token: Secret,
     now: SystemTime,
-    findings: Findings,
+    pub(super) findings: Findings,
     certificate: Value,
 }
 
 /// A way that works.
-struct Way {
-    address: SocketAddr,
-    tls: Option<Tls>,
+pub(super) struct Way {
+    pub(super) address: SocketAddr,
+    pub(super) tls: Option<Tls>,
 }
 
 impl Visit {
     pub(super) fn new(endpoint: Endpoint, how: How, roots: Roots, token: Secret, now: SystemTime) -> Self {
         let findings = Findings::default();
         Self { endpoint, how, roots: Some(roots), token, now, findings, certificate: Value::Null }
-    }
-
-    pub(super) fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
-    }
-
-    pub(super) fn findings(&self) -> &Findings {
-        &self.findings
     }
 
     /// For `--json`.
@@ -107,7 +91,7 @@ impl Visit {
                 timed(telling("waiting for TLS", tls.handshake(stream, self.how.limit))).await;
             self.tell_certificate(&handshake, took);
             let Some(stream) = stream else {
-                self.findings.note("token", "not sent");
+                self.findings.note("token", "not sent: there is no connection to trust");
                 return Ok(());
             };
             (stream, Way { address, tls: Some(tls) })
@@ -171,7 +155,7 @@ impl Visit {
     fn tell_certificate(&mut self, handshake: &Handshake, took: Duration) {
         const CHECK: &str = "certificate";
         if let Some((message, help)) = &handshake.failed {
-            self.findings.problem(CHECK, message, help);
+            self.findings.problem("connect", message, help);
         }
         let Some(shown) = &handshake.shown else { return };
         let level = if self.how.is_insecure { Level::Note } else { Level::Problem };
@@ -210,91 +194,5 @@ impl Visit {
                 self.findings.note(CHECK, format!("{left}: renew it in time"));
             }
         }
-    }
-
-    /// Three requests: who is there, are strangers kept out, is the token right.
-    async fn ask_all(&mut self, stream: Box<dyn Stream>, way: &Way) {
-        let host = self.how.host.clone().unwrap_or_else(|| self.endpoint.authority());
-        let kind = match self.ask(Some(stream), way, Method::POST, AUTH, &host, false).await {
-            Ok((answer, took)) => {
-                let kind = judge::gateway(&answer, &self.endpoint, &host, &mut self.findings);
-                self.findings.took(took);
-                kind
-            }
-            Err((message, help)) => {
-                self.findings.problem("gateway", message, help);
-                Kind::Other
-            }
-        };
-        if !kind.is_api() {
-            return self.findings.note("token", "not sent: it goes to Keptn's API alone");
-        }
-        let are_kept_out = match self.ask(None, way, Method::GET, GUARDED, &host, false).await {
-            Ok((answer, took)) => {
-                let kind = judge::strangers(&answer, &mut self.findings);
-                self.findings.took(took);
-                kind == Kind::Refused
-            }
-            Err((message, help)) => {
-                self.findings.problem("strangers", message, help);
-                false
-            }
-        };
-        if way.tls.is_none() && !way.address.ip().is_loopback() {
-            if !self.how.plain_http {
-                let help =
-                    "give an endpoint with https; where the network is to be trusted, --plain-http sends it";
-                let message = "not sent: over plain http anybody on the way could read it";
-                return self.findings.problem("token", message, help);
-            }
-            self.findings
-                .note("token", "sent over plain http: anybody on the way can read it (--plain-http)");
-        }
-        match self.ask(None, way, Method::POST, AUTH, &host, true).await {
-            Ok((answer, took)) => {
-                let is_local = answer.status == 401
-                    && are_kept_out
-                    && matches!(
-                        self.ask(None, way, Method::GET, GUARDED, &host, true).await,
-                        Ok((Answer { status: 200..=299, .. }, _))
-                    );
-                judge::token(&answer, &self.token, is_local, &mut self.findings);
-                self.findings.took(took);
-            }
-            Err((message, help)) => self.findings.problem("token", message, help),
-        }
-    }
-
-    /// Asks over a connection of its own, if there is none yet.
-    async fn ask(
-        &self,
-        stream: Option<Box<dyn Stream>>,
-        way: &Way,
-        method: Method,
-        path: &str,
-        host: &str,
-        with_token: bool,
-    ) -> Result<(Answer, Duration), Wrong> {
-        let limit = self.how.limit;
-        let stream = match stream {
-            Some(stream) => stream,
-            None => {
-                let stream = connection::connect(way.address, limit).await?;
-                match &way.tls {
-                    None => Box::new(stream),
-                    Some(tls) => {
-                        let (stream, handshake) = tls.handshake(stream, limit).await;
-                        // Another one may answer behind the same address.
-                        let wrong = || handshake.shown.and_then(|shown| shown.wrong.into_iter().next());
-                        stream.ok_or_else(|| handshake.failed.or_else(wrong).unwrap_or_default())?
-                    }
-                }
-            }
-        };
-        let path = format!("{}{path}", self.endpoint.path);
-        let ask = Ask { method, path: &path, host, token: with_token.then_some(&self.token) };
-        let what = format!("waiting for an answer from {}", bracketed(&self.endpoint.host));
-        let (answer, took) = timed(telling(&what, exchange(stream, &ask, limit))).await;
-        Ok((answer?, took))
     }
 }

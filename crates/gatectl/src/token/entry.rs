@@ -36,29 +36,23 @@ pub(super) struct EntryArgs {
     api: bool,
 }
 
-/// The entry as JSON, and all fields of it as they are.
+/// What an entry says of its token, which is not known yet.
 #[derive(Debug)]
 pub(super) struct Entry {
     name: String,
-    sha256: String,
     not_before: Option<String>,
     not_after: Option<String>,
     api: bool,
 }
 
 impl EntryArgs {
-    /// Makes the entry for a token, and tells what may surprise about it.
+    /// Reads the arguments, and tells what may surprise about them.
     ///
     /// # Errors
     ///
     /// All that is wrong with the arguments, a line for each. No value is repeated: what stands in the wrong place
     /// may be the token.
-    pub(super) fn entry(
-        &self,
-        token: &Secret,
-        now: SystemTime,
-        outcome: &mut Outcome,
-    ) -> Result<Entry, String> {
+    pub(super) fn read(&self, now: SystemTime, outcome: &mut Outcome) -> Result<Entry, String> {
         let name = match &self.name {
             Some(name) => name.clone(),
             None => {
@@ -89,13 +83,7 @@ impl EntryArgs {
                 Some(format_rfc3339_seconds(end.ok_or("gatectl: the clock is out of range")?).to_string())
             }
         };
-        let entry = Entry {
-            name,
-            sha256: token.sha256(),
-            not_before: self.not_before.clone(),
-            not_after,
-            api: self.api,
-        };
+        let entry = Entry { name, not_before: self.not_before.clone(), not_after, api: self.api };
         entry.judge()?;
         let end = entry.not_after.as_ref().and_then(|text| humantime::parse_rfc3339(text).ok());
         if end.is_some_and(|end| end <= now) {
@@ -112,10 +100,14 @@ impl Entry {
     }
 
     /// As JSON on one line, to go into `tokens`.
-    pub(super) fn to_json(&self) -> String {
+    pub(super) fn to_json(&self, token: &Secret) -> String {
+        self.with_hash(&token.sha256())
+    }
+
+    fn with_hash(&self, sha256: &str) -> String {
         // Texts without anything to escape, or the core refuses them.
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
-        let mut out = format!("{{ \"name\": {}, \"sha256\": {}", quoted(&self.name), quoted(&self.sha256));
+        let mut out = format!("{{ \"name\": {}, \"sha256\": {}", quoted(&self.name), quoted(sha256));
         for (key, time) in [("not_before", &self.not_before), ("not_after", &self.not_after)] {
             if let Some(time) = time {
                 // Writing to a string cannot fail.
@@ -131,7 +123,7 @@ impl Entry {
 
     /// Asks the code that reads the configuration inside Envoy.
     fn judge(&self) -> Result<(), String> {
-        let config = format!("{{\"tokens\":[{}]}}", self.to_json());
+        let config = format!("{{\"tokens\":[{}]}}", self.with_hash(&"0".repeat(64)));
         Config::from_json(config.as_bytes())
             .map(|_| ())
             .map_err(|problems| problems.iter().map(told).collect::<Vec<_>>().join("\n"))
@@ -166,15 +158,21 @@ mod tests {
         let token = Secret::read(b"hush".to_vec()).unwrap();
         let now = humantime::parse_rfc3339("2026-11-28T12:00:00Z").unwrap();
         let mut args = EntryArgs { name: None, not_before: None, not_after: None, days: Some(90), api: true };
-        let entry = args.entry(&token, now, &mut Outcome::default()).unwrap();
+        let mut json = |not_before: Option<&str>| {
+            args.not_before = not_before.map(str::to_owned);
+            let json = args.read(now, &mut Outcome::default()).unwrap().to_json(&token);
+            Config::from_json(format!("{{\"tokens\":[{json}]}}").as_bytes()).unwrap();
+            json.replace(&token.sha256(), "HASH")
+        };
         assert_eq!(
-            entry.to_json(),
-            "{ \"name\": \"token-2026-11-28\", \
-             \"sha256\": \"3f9d5b8fb34c97cfbb9f1c1a6c1a8e1d\", \"not_after\": \"2027-02-26T12:00:00Z\", \"api\": true }"
-                .replace("3f9d5b8fb34c97cfbb9f1c1a6c1a8e1d", &token.sha256())
+            json(None),
+            r#"{ "name": "token-2026-11-28", "sha256": "HASH", "not_after": "2027-02-26T12:00:00Z", "api": true }"#
         );
-        args.not_before = Some("2027-01-01T00:00:00Z".to_owned());
-        let entry = args.entry(&token, now, &mut Outcome::default()).unwrap();
-        assert_eq!(entry.not_after.as_deref(), Some("2027-04-01T00:00:00Z"));
+        assert_eq!(
+            json(Some("2027-01-01T00:00:00Z")),
+            r#"{ "name": "token-2026-11-28", "sha256": "HASH", "not_before": "2027-01-01T00:00:00Z", "#
+                .to_owned()
+                + r#""not_after": "2027-04-01T00:00:00Z", "api": true }"#
+        );
     }
 }

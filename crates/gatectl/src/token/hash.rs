@@ -14,6 +14,10 @@ pub(super) fn run(args: &HashArgs, now: SystemTime, outcome: &mut Outcome) {
     if let Err(why) = secret::no_argument(&args.refused, instead) {
         return outcome.cannot_run(&why);
     }
+    let entry = match args.entry.read(now, outcome) {
+        Ok(entry) => entry,
+        Err(why) => return outcome.cannot_run(&why),
+    };
     let token = match Secret::of_prompt() {
         Some(token) => token,
         None => match read_file(Path::new("-")) {
@@ -33,14 +37,7 @@ pub(super) fn run(args: &HashArgs, now: SystemTime, outcome: &mut Outcome) {
     if let Some(what) = token.seems() {
         outcome.stderr.push_str(&format!("gatectl: note: {what}\n"));
     }
-    let printed = if args.hash_only {
-        token.sha256()
-    } else {
-        match args.entry.entry(&token, now, outcome) {
-            Ok(entry) => entry.to_json(),
-            Err(why) => return outcome.cannot_run(&why),
-        }
-    };
+    let printed = if args.hash_only { token.sha256() } else { entry.to_json(&token) };
     // Writing to a string cannot fail.
     let _ = writeln!(outcome.stdout, "{printed}");
 }

@@ -81,7 +81,7 @@ struct HashArgs {
     hash_only: bool,
 
     // Here to be refused.
-    #[arg(hide = true)]
+    #[arg(hide = true, value_hint = clap::ValueHint::Other)]
     refused: Vec<OsString>,
 }
 

@@ -27,14 +27,14 @@ pub(super) fn run(args: &NewArgs, now: SystemTime, outcome: &mut Outcome) {
 
 fn try_run(args: &NewArgs, now: SystemTime, outcome: &mut Outcome) -> Result<(), String> {
     let token = make()?;
-    let entry = args.entry.entry(&token, now, outcome)?;
+    let entry = args.entry.read(now, outcome)?;
     let opens = if entry.is_for_api() {
         "api-service takes it as soon as it is Keptn's own secret, or Envoy's credential_injector puts that one in: \
          docs/authentication.md"
     } else {
         "it opens configuration-service; api-service knows Keptn's own secret alone, see --api"
     };
-    let entry = entry.to_json();
+    let entry = entry.to_json(&token);
     // Writing to a string cannot fail.
     if let Some(path) = &args.token_file {
         write(path, &token)?;

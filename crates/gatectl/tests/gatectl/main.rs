@@ -2,10 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test equipment may panic")]
 
 mod cert;
+mod completions;
 mod explain;
 mod golden;
 mod manners;
 mod render;
 mod run;
+mod status;
+mod terminal;
+mod token;
 mod validate;
 mod verify;
