@@ -57,7 +57,7 @@ fn try_run(args: &NewArgs, now: SystemTime, outcome: &mut Outcome) -> Result<(),
 }
 
 fn make() -> Result<Secret, String> {
-    let mut bytes = [0; BYTES];
+    let mut bytes = [0_u8; BYTES];
     let no_randomness = |_| "gatectl: the system has no randomness to give".to_owned();
     default_provider().secure_random.fill(&mut bytes).map_err(no_randomness)?;
     Secret::read(BASE64_STANDARD.encode(bytes).into_bytes())
