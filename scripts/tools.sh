@@ -108,6 +108,33 @@ join_flags() (
     echo "$*"
 )
 
+# --- a static program ------------------------------------------------------------------------------------------------
+
+# Sets static_target: musl's, or glibc's where that cannot be had.
+static_target=
+need_static() {
+    [[ -z $static_target ]] || return 0
+    need_rust
+    local machine target libdir
+    machine=$(uname -m)
+    target=$machine-unknown-linux-musl
+    libdir=$(rustc --print target-libdir --target "$target" 2>/dev/null || true)
+    if [[ ! -d $libdir ]] && have rustup && timeout 300 rustup target add "$target" </dev/null >&2; then
+        say "$target: added with rustup"
+        libdir=$(rustc --print target-libdir --target "$target")
+    fi
+    scratch_dir
+    # In a shell of its own: where it cannot be had there is another way.
+    if [[ -d $libdir ]] && (have musl-gcc || have "$machine-linux-musl-gcc" || apt "compiles ring's C for musl" musl-tools); then
+        static_target=$target
+        say "static: with musl ($target)"
+        return
+    fi
+    static_target=$machine-unknown-linux-gnu
+    say "static: with glibc, because $target or musl-gcc cannot be had. DNS then works only where the same glibc" \
+        "is installed ($(getconf GNU_LIBC_VERSION 2>/dev/null || echo unknown)): status there needs --connect-to"
+}
+
 # --- the rest --------------------------------------------------------------------------------------------------------
 
 envoy_version() { "$1" --version 2>/dev/null | sed -n 's|.*version: [0-9a-f]*/\([0-9.]*\)[/-].*|\1|p'; }

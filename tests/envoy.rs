@@ -39,6 +39,8 @@ mod reload;
 mod replies;
 #[path = "envoy/standalone.rs"]
 mod standalone;
+#[path = "envoy/status.rs"]
+mod status;
 #[path = "envoy/strangers.rs"]
 mod strangers;
 #[path = "envoy/support.rs"]

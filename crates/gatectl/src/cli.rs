@@ -3,16 +3,25 @@
 use clap::{Parser, Subcommand};
 
 use crate::cert::CertArgs;
+use crate::completions::CompletionsArgs;
 use crate::explain::ExplainArgs;
 use crate::render::{DomainArgs, RenderArgs};
+use crate::status::StatusArgs;
 use crate::style::Color;
+use crate::token::TokenArgs;
 use crate::validate::ValidateArgs;
 use crate::verify::VerifyArgs;
+
+/// The version, and in a build by `./build.sh gatectl` the revision of the sources.
+const VERSION: &str = match option_env!("GATECTL_VERSION") {
+    Some(version) => version,
+    None => env!("CARGO_PKG_VERSION"),
+};
 
 /// Checks and explains keptn-gateway's configuration, with the code that decides inside Envoy; makes its manifests
 /// and certificates.
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true, subcommand_required = true)]
+#[command(version = VERSION, arg_required_else_help = true, subcommand_required = true)]
 pub(crate) struct Cli {
     /// When to use colours; auto is on a terminal, unless NO_COLOR is set.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", display_order = 900)]
@@ -30,4 +39,7 @@ pub(crate) enum Command {
     Domain(DomainArgs),
     Cert(CertArgs),
     Verify(VerifyArgs),
+    Token(TokenArgs),
+    Status(StatusArgs),
+    Completions(CompletionsArgs),
 }

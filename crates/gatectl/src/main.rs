@@ -5,17 +5,22 @@
 
 mod cert;
 mod cli;
+mod completions;
 mod domain;
 mod draft;
 mod explain;
+mod findings;
 mod input;
 mod lines;
 mod outcome;
 mod recognise;
 mod redact;
 mod render;
+mod secret;
 mod source;
+mod status;
 mod style;
+mod token;
 mod validate;
 mod verify;
 
@@ -47,6 +52,9 @@ fn run(command: &Command) -> Outcome {
         Command::Domain(args) => render::domain(args),
         Command::Cert(args) => cert::run(args, SystemTime::now()),
         Command::Verify(args) => verify::run(args),
+        Command::Token(args) => token::run(args, SystemTime::now()),
+        Command::Status(args) => status::run(args, SystemTime::now()),
+        Command::Completions(args) => completions::run(args),
     }
 }
 

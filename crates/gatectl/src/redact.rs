@@ -3,6 +3,10 @@
 use clap::error::{ContextKind, ContextValue};
 
 use crate::outcome::{Exit, Outcome};
+use crate::secret;
+
+/// What Keptn's CLI has, and people try.
+const TOKEN_OPTIONS: [&str; 2] = ["--api-token", "--token"];
 
 /// The outcome of arguments that clap did not accept, or of `--help`.
 pub(crate) fn usage_error(mut error: clap::Error) -> Outcome {
@@ -16,7 +20,12 @@ pub(crate) fn usage_error(mut error: clap::Error) -> Outcome {
     if error.get(ContextKind::Suggested).is_some() {
         error.insert(ContextKind::Suggested, ContextValue::None);
     }
-    let text = error.render().to_string();
+    let mut text = error.render().to_string();
+    if let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg)
+        && TOKEN_OPTIONS.contains(&option.as_str())
+    {
+        text.push_str(&format!("\n{}\n", secret::NO_ARGUMENT));
+    }
     match error.exit_code() {
         0 => Outcome { stdout: text, ..Outcome::default() },
         _ => Outcome { stderr: text, exit: Exit::CannotRun, ..Outcome::default() },

@@ -18,6 +18,8 @@ use clap::{Args, Subcommand};
 
 use crate::domain::Domain;
 use crate::outcome::{Exit, Outcome};
+pub(crate) use certificate::Certificate;
+pub(crate) use show::certificates;
 use target::{Target, TargetArgs};
 
 /// Makes, checks or shows a certificate, and prints the Secret that the gateway reads it from.

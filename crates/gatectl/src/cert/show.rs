@@ -14,8 +14,6 @@ use crate::lines::Lines;
 use crate::outcome::{Exit, Outcome};
 use crate::source::read_file;
 
-const DAY: u64 = 24 * 60 * 60;
-
 pub(super) fn run(path: &Path, now: SystemTime, outcome: &mut Outcome) {
     match certificates(path) {
         Ok(certificates) => {
@@ -34,7 +32,11 @@ pub(super) fn run(path: &Path, now: SystemTime, outcome: &mut Outcome) {
 }
 
 /// The certificates of a file, at least one.
-fn certificates(path: &Path) -> Result<Vec<Certificate>, String> {
+///
+/// # Errors
+///
+/// Whole lines that say why there is none.
+pub(crate) fn certificates(path: &Path) -> Result<Vec<Certificate>, String> {
     let (name, bytes) = read_file(path)?;
     let bytes = of_secret(&bytes).unwrap_or(bytes);
     let blocks = pem_file::parse(&name, &bytes, Role::Certificate).map_err(|finding| finding.to_string())?;
@@ -75,14 +77,7 @@ fn show(certificate: &Certificate, now: SystemTime) -> Lines {
     }
     let not_yet = if certificate.has_begun(now) { "" } else { " (not yet)" };
     lines.add("from", format!("{}{not_yet}", certificate.not_before()));
-    let left = match certificate.not_after().to_system_time().duration_since(now) {
-        Err(_) => "expired".to_owned(),
-        Ok(left) => match left.as_secs().checked_div(DAY) {
-            Some(1) => "1 day left".to_owned(),
-            days => format!("{} days left", days.unwrap_or_default()),
-        },
-    };
-    lines.add("until", format!("{} ({left})", certificate.not_after()));
+    lines.add("until", format!("{} ({})", certificate.not_after(), certificate.left(now)));
     lines.add("key", certificate.kind_of_key());
     let digest: [u8; 32] = Sha256::digest(certificate.der()).into();
     let mut fingerprint = String::new();

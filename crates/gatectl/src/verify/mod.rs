@@ -6,11 +6,11 @@
 mod checks;
 mod dump;
 mod filter;
-mod finding;
 mod json;
 mod ours;
 mod plugin;
 mod route;
+mod words;
 
 use core::fmt::Write as _;
 use std::ffi::OsString;
@@ -20,10 +20,10 @@ use clap::Args;
 use serde_json::json;
 
 use crate::domain::Domain;
+use crate::findings::{Findings, Level};
 use crate::outcome::{Exit, Outcome};
 use crate::source::Source;
 use dump::Dump;
-use finding::{Findings, Level};
 
 /// Says from what a running Envoy tells of itself whether the gate is closed.
 ///
@@ -102,7 +102,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Outcome {
         }
         if !args.json {
             // Writing to a string cannot fail.
-            let _ = writeln!(outcome.stdout, "{findings}{name}: {}", findings.summary());
+            let _ = writeln!(outcome.stdout, "{findings}{name}: {}", findings.summary("closed"));
         }
     }
     if args.json {

@@ -25,6 +25,9 @@ fn actual() -> BTreeMap<String, String> {
     all.extend(crate::verify::golden());
     all.extend(crate::render::golden());
     all.extend(crate::validate::golden());
+    all.extend(crate::token::golden());
+    all.extend(crate::status::golden());
+    all.extend(crate::completions::golden());
     all
 }
 

@@ -2,11 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test equipment may panic")]
 
 mod cert;
+mod completions;
 mod docs;
 mod explain;
 mod golden;
 mod manners;
 mod render;
 mod run;
+mod status;
+mod terminal;
+mod token;
 mod validate;
 mod verify;

@@ -5,6 +5,16 @@ use std::process::Stdio;
 
 use crate::run::{Run, command, gatectl};
 
+/// As in `gatectl completions bash | head -1`: what it prints is more than a pipe holds.
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let mut child =
+        command(["completions", "bash"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let run = Run::from(child.wait_with_output().unwrap());
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run}");
+}
+
 /// As in `gatectl … | head -0`: the reader is gone before the first word.
 #[test]
 fn a_reader_that_leaves_is_no_error() {
@@ -27,6 +37,9 @@ fn an_output_that_cannot_be_written_is_one() {
     let run = Run::from(command(["validate", "good.yaml"]).stdout(full()).output().unwrap());
     assert_eq!(run.code, 2);
     assert!(run.stderr.starts_with("gatectl: cannot write the output: "), "{run}");
+    // Nobody has seen the token then.
+    let run = Run::from(command(["token", "new", "--name", "ci"]).stdout(full()).output().unwrap());
+    assert!(run.code == 2 && run.stderr.contains("cannot write the output"), "{run}");
     // And where there is nobody to tell, nothing is told.
     let status = command(["validate", "no-such-file"]).stdout(full()).stderr(full()).status().unwrap();
     assert_eq!(status.code(), Some(2));
@@ -61,6 +74,16 @@ fn arguments_may_be_any_bytes() {
         &[explain, OsStr::new("/"), OsStr::new("--config"), odd],
         &[explain, OsStr::new("/"), odd, odd],
         &[validate, odd],
+        &[OsStr::new("token"), OsStr::new("hash"), odd],
+        &[OsStr::new("token"), OsStr::new("new"), OsStr::new("--name"), odd],
+        &[
+            OsStr::new("token"),
+            OsStr::new("new"),
+            OsStr::new("--token-file"),
+            OsStr::from_bytes(b"no-such-\xff/a"),
+        ],
+        &[OsStr::new("status"), OsStr::new("--endpoint"), odd],
+        &[OsStr::new("completions"), odd],
         &[odd],
     ] {
         let run = gatectl(args);

@@ -30,7 +30,7 @@ pub(crate) fn gatectl<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Run
 }
 
 /// With this on standard input.
-pub(crate) fn gatectl_reading<const N: usize>(args: [&str; N], input: &[u8]) -> Run {
+pub(crate) fn gatectl_reading<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>, input: &[u8]) -> Run {
     let mut child =
         command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // Nothing is written before all is read, so this cannot block.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::Scene;
-use crate::verify::finding::{Findings, few};
+use crate::findings::{Findings, few};
 use crate::verify::json::{field, is_true, path, text};
 use crate::verify::ours::namespaces;
 use crate::verify::plugin::Plugin;

@@ -1,9 +1,9 @@
 //! Whether the filter is in the chains, at its place.
 
 use super::{Door, Scene};
+use crate::findings::{Findings, few};
 use crate::recognise::{NAME, WRITE_ROOT, is_our_name};
 use crate::verify::filter::{Gate, Loaded};
-use crate::verify::finding::{Findings, few};
 use crate::verify::json::{field, items, path, text};
 
 const CHECK: &str = "filter";

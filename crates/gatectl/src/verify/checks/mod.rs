@@ -13,11 +13,11 @@ use std::collections::BTreeSet;
 use super::Wanted;
 use super::dump::{Chain, Dump, Manager};
 use super::filter::{Gate, Loaded, gates};
-use super::finding::Findings;
 use super::json::{items, text};
 use super::ours::Ours;
 use super::plugin::{Plugin, canonical};
 use super::route::{Route, matcher_goals};
+use crate::findings::Findings;
 
 /// Everything that the checks look at.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::Scene;
 use super::version::is_istio;
+use crate::findings::{Findings, few};
 use crate::verify::dump::RouteConfig;
-use crate::verify::finding::{Findings, few};
 use crate::verify::json::{items, text};
 use crate::verify::plugin::canonical;
 use crate::verify::route::{NOT_LOADED, Route, virtual_host};

@@ -1,8 +1,8 @@
 //! Whether the plugin is configured so that the gate accepts it, and closed when it fails.
 
 use super::Scene;
+use crate::findings::{Findings, few};
 use crate::recognise::Failure;
-use crate::verify::finding::{Findings, few};
 use crate::verify::json::{items, text};
 use crate::verify::plugin::{Plugin, canonical};
 use crate::verify::route::Route;

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::Scene;
+use crate::findings::{Findings, few};
 use crate::recognise::{KEY, SERVICES, is_our_name};
 use crate::verify::dump::RouteConfig;
-use crate::verify::finding::{Findings, few};
 use crate::verify::json::{any_object, field, items, strings, text, typed};
 use crate::verify::route::{Goal, Route, destination, matcher_goals, virtual_host};
 

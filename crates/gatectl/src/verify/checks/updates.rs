@@ -1,7 +1,8 @@
 //! Whether Envoy has refused an update, or waits for something.
 
 use super::Scene;
-use crate::verify::finding::{Findings, few, words};
+use crate::findings::{Findings, few};
+use crate::verify::words::words;
 
 const CHECK: &str = "update";
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Scene;
-use crate::verify::finding::Findings;
+use crate::findings::Findings;
 use crate::verify::json::{field, path, text};
 
 const CHECK: &str = "version";
