@@ -112,7 +112,8 @@ impl Policies {
 
     /// Whether some of the paths of `template` are under the policy `strict`.
     pub(crate) fn are_strict_in(&self, template: &Template) -> bool {
-        !self.parts(template, Policy::Strict).is_empty()
+        self.around(&template.segments) == Policy::Strict
+            || self.begins(Policy::Strict, template).next().is_some()
     }
 
     /// The parts of `template` where `policy` holds, each with the prefixes below which it does not.
@@ -132,8 +133,8 @@ impl Policies {
     /// The prefixes inside of `template` at which `policy` begins to hold.
     fn begins<'a>(&'a self, policy: Policy, template: &'a Template) -> impl Iterator<Item = &'a Prefix> {
         let is_inside = |prefix: &Prefix| {
-            !template.segments.starts_with(&prefix.here.segments)
-                && [&prefix.here, &prefix.below].iter().any(|piece| template.meet(piece).is_some())
+            let prefix = &prefix.here.segments;
+            !template.segments.starts_with(prefix) && template.has_paths_below(prefix)
         };
         let is_new = move |(prefix, its): &(Prefix, Policy)| {
             let parent = prefix.here.segments.split_last().map_or(&[][..], |(_, parent)| parent);

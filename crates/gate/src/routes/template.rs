@@ -166,6 +166,13 @@ impl Template {
         Self::parse(&text).ok()
     }
 
+    /// Whether some of its paths begin with the literals of `prefix`.
+    pub(super) fn has_paths_below(&self, prefix: &[Segment]) -> bool {
+        let fits = |(ours, its): (&Segment, &Segment)| !matches!(ours, Segment::Literal(_)) || ours == its;
+        let reaches = self.is_prefix || self.segments.len() >= prefix.len();
+        reaches && self.segments.iter().zip(prefix).all(fits)
+    }
+
     /// The segments, each with its text.
     fn parts(&self) -> impl Iterator<Item = (&Segment, &str)> {
         self.segments.iter().zip(self.text.split('/').skip(1))
