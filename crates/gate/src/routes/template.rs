@@ -200,7 +200,9 @@ impl Template {
             return Ok(());
         }
         let may_have = |index| self.segments.get(index) == Some(&Segment::SlashParameter);
-        let stray = path.segments().enumerate().any(|(at, segment)| segment.contains("%2F") && !may_have(at));
+        // Much faster than to look for three bytes in each segment.
+        let has_slash = |segment: &str| segment.split('%').skip(1).any(|escape| escape.starts_with("2F"));
+        let stray = path.segments().enumerate().any(|(at, segment)| has_slash(segment) && !may_have(at));
         if stray { Err(PathProblem::EncodedSlash) } else { Ok(()) }
     }
 }
