@@ -14,6 +14,7 @@ source scripts/compose.sh
 source scripts/image.sh
 source scripts/check.sh
 source scripts/test.sh
+source scripts/bench.sh
 source scripts/istio.sh
 
 help() {
@@ -38,6 +39,7 @@ help() {
   sabotage        shows that the tests bite: breaks the code in many small ways, each must fail a named test.
   fuzz [TARGET]   goes on until Ctrl-C or a crash; libFuzzer's options may follow (-max_total_time=60). It needs
                   neither cargo-fuzz nor nightly. \`test\` runs a fixed number of inputs.
+  bench [${benches[*]// / | }]  routes: start-up, memory and look-up of 1,000 routes against 10; the look-up must not take longer.
   help            this.
 
 What is missing it gets: the wasm target (rustup's, else Debian's rustc-web), musl's (rustup's), Envoy $envoy_pinned (a wheel
@@ -65,7 +67,7 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 case $command in
-run | build | gatectl | test | check | docker | compose | image | istio | sabotage | fuzz) scratch_dir ;;
+run | build | gatectl | test | check | docker | compose | image | istio | sabotage | fuzz | bench) scratch_dir ;;
 esac
 case $command in
 run) run_gateway "$@" ;;
@@ -83,6 +85,7 @@ sabotage)
     step scripts/sabotage.sh "$@"
     ;;
 fuzz) fuzz "$@" ;;
+bench) bench "$@" ;;
 help | -h | --help) help ;;
 *)
     help >&2

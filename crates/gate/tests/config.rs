@@ -519,6 +519,145 @@ fn a_deadline_before_the_time_out() {
 }
 
 #[test]
+fn policies_that_are_none() {
+    refused(
+        r#"{"policy": "closed", "policies": [{}, {"prefix": "/a"}, {"policy": "strict"}, "/a", {"prefix": "/b", "policy": "Strict"}]}"#,
+        r#"
+        policies[0]: "prefix" is missing
+          help: add the beginning of a path, such as "prefix": "/configuration-service"
+        policies[0]: "policy" is missing
+          help: add "open" or "strict", such as "policy": "strict"
+        policies[1]: "policy" is missing
+          help: add "open" or "strict", such as "policy": "strict"
+        policies[2]: "prefix" is missing
+          help: add the beginning of a path, such as "prefix": "/configuration-service"
+        policies[3]: this is text
+          help: write an object, { … }
+        policies[4].policy: this is not a word for it
+            Strict
+            ^^^^^^
+          help: write "open" or "strict"
+        policy: this is not a word for it
+            closed
+            ^^^^^^
+          help: write "open" or "strict"
+        "#,
+    );
+    refused(
+        r#"{"policies": [{"prefix": "/a", "policy": 7, "prefixes": 1}], "policys": "strict", "routes": [{"path": "/a", "upstream": "api-service", "internal": "yes"}]}"#,
+        r#"
+        policies[0].policy: this is the number 7
+          help: write "open" or "strict"
+        policies[0].prefixes: there is no such key
+          help: did you mean "prefix"?
+        policys: there is no such key
+          help: did you mean "policy"?
+        routes[0].internal: this is text
+          help: write true or false
+        "#,
+    );
+}
+
+#[test]
+fn prefixes_that_are_none() {
+    refused(
+        r#"{"policies": [
+            {"prefix": "", "policy": "open"},
+            {"prefix": "v1", "policy": "open"},
+            {"prefix": "/", "policy": "strict"},
+            {"prefix": "/v1/", "policy": "open"},
+            {"prefix": "/v1/{project}/x", "policy": "open"},
+            {"prefix": "/v1/*", "policy": "open"},
+            {"prefix": "/v1/:id", "policy": "open"},
+            {"prefix": "/v1/a%2fb/c", "policy": "open"},
+            {"prefix": "/v1/../x", "policy": "open"},
+            {"prefix": "/%76", "policy": "open"},
+            {"prefix": "/a", "policy": "open"},
+            {"prefix": "/a", "policy": "open"}
+        ]}"#,
+        r#"
+        policies[0].prefix: this is empty
+          help: write something such as "/configuration-service"
+        policies[1].prefix: a prefix must start with a slash
+            v1
+            ^
+          help: write /…
+        policies[2].prefix: this is every path
+            /
+            ^
+          help: set "policy" at the top instead
+        policies[3].prefix: a prefix must not end in a slash
+            /v1/
+               ^
+          help: leave it away: what is meant is this path and everything below it
+        policies[4].prefix: a prefix has no parameters
+            /v1/{project}/x
+                ^^^^^^^^^
+          help: end it before: it covers everything below it anyway
+        policies[5].prefix: a prefix has no parameters
+            /v1/*
+                ^
+          help: end it before: it covers everything below it anyway
+        policies[6].prefix: a prefix has no parameters
+            /v1/:id
+                ^^^
+          help: end it before: it covers everything below it anyway
+        policies[7].prefix: a prefix has no slashes in its segments
+            /v1/a%2fb/c
+                 ^^^
+          help: end it before: it covers everything below it anyway
+        policies[8].prefix: no canonical path looks like this
+            /v1/../x
+            ^^^^^^^^
+          help: write the path as the gateway sends it: no //, no dots, no needless escapes
+        policies[9].prefix: no canonical path looks like this
+            /%76
+            ^^^^
+          help: write the path as the gateway sends it: no //, no dots, no needless escapes
+        policies[11].prefix: policies[10].prefix is the same prefix
+            /a
+            ^^
+          help: leave one of them away
+        "#,
+    );
+}
+
+/// What a prefix of one's own lets through, nobody describes.
+#[test]
+fn a_prefix_of_ones_own_that_opens_what_is_shut() {
+    let route =
+        r#""routes": [{"path": "/cs/v1/{*rest}", "upstream": "configuration-service", "strip": "/cs"}]"#;
+    let warning = r#"
+        routes[0].path: everything below passes to configuration-service, although the policy is strict here
+            /cs/v1/{*rest}
+                   ^^^^^^^
+          help: write a route for each operation, or say that it is meant: "policies": [{ "prefix": "/cs/v1", "policy": "open" }]
+        "#;
+    for policy in [
+        r#""policy": "strict""#,
+        r#""policies": [{"prefix": "/cs", "policy": "strict"}]"#,
+        r#""policies": [{"prefix": "/cs/v1", "policy": "strict"}]"#,
+        r#""policies": [{"prefix": "/cs/v1/project", "policy": "strict"}]"#,
+    ] {
+        warned(&format!("{{{policy}, {route}}}"), warning);
+    }
+    for policy in [
+        r#""policy": "open""#,
+        r#""policy": "strict", "policies": [{"prefix": "/cs/v1", "policy": "open"}]"#,
+        r#""policies": [{"prefix": "/configuration-service", "policy": "strict"}]"#,
+    ] {
+        warned(&format!("{{{policy}, {route}}}"), "");
+    }
+    // An upstream of one's own has no description, and one path is no prefix.
+    warned(
+        r#"{"policy": "strict", "upstreams": [{"name": "mine"}], "routes": [
+            {"path": "/mine/{*rest}", "upstream": "mine"}, {"path": "/v1/x/{y}", "upstream": "api-service"}
+        ]}"#,
+        "",
+    );
+}
+
+#[test]
 fn words_that_are_none() {
     refused(
         r#"{"profile": "keptn-1.4", "internal": "Deny"}"#,

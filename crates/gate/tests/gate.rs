@@ -88,11 +88,32 @@ fn what_the_api_offers_is_told_after_the_token_alone() {
 
 #[test]
 fn internal_operations_pass_unless_denied_and_are_known_as_such() {
-    let mut world = World::new("{}");
-    let path = "/configuration-service/v1/project/p/stage/s/";
-    assert_eq!(world.request(1, &[(":method", "DELETE"), (":path", path), ("x-token", "good")]), "asks 1");
-    let verdict = "to configuration-service as /v1/project/p/stage/s/ -x-token, internal";
-    assert_eq!(world.answer(1, 200), all(1..=1, verdict));
+    let config = |policy: &str| {
+        format!(
+            r#"{{
+                "policy": "{policy}",
+                "routes": [{{"path": "/mine", "methods": ["POST"], "upstream": "api-service", "internal": true}}]
+            }}"#
+        )
+    };
+    for policy in ["open", "strict"] {
+        for (method, path, verdict) in [
+            (
+                "DELETE",
+                "/configuration-service/v1/project/p/stage/s/",
+                "to configuration-service as /v1/project/p/stage/s/ -x-token, internal",
+            ),
+            ("POST", "/mine", "to api-service, internal"),
+            ("POST", "/v1/event", "to api-service"),
+        ] {
+            let mut world = World::new(&config(policy));
+            assert_eq!(
+                world.request(1, &[(":method", method), (":path", path), ("x-token", "good")]),
+                "asks 1"
+            );
+            assert_eq!(world.answer(1, 200), all(1..=1, verdict));
+        }
+    }
 }
 
 // --- nobody is asked ---

@@ -284,6 +284,9 @@ proptest! {
                 Fate::Refused(reason) if reason == "internal_operation" => {
                     prop_assert!(listed.any(|entry| entry.is_denied), "{} {path}", method.name());
                 }
+                Fate::Refused(reason) if reason == "unknown_path" => {
+                    prop_assert!(listed.next().is_none(), "{} {path} with {configuration}", method.name());
+                }
                 Fate::Refused(_) => {}
             }
         }

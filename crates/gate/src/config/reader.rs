@@ -143,7 +143,7 @@ impl<'a> Section<'a> {
         let value = self.get(key.last());
         let what = match &key.kind {
             Kind::Required(what) => Some((*what).to_owned()),
-            Kind::RequiredOneOf(words) => Some(words.join(" or ")),
+            Kind::RequiredOneOf(words) => Some(quoted(words)),
             _ => None,
         };
         // What is no object lacks nothing more.
@@ -180,10 +180,7 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn text(&self, key: &Key<&'static str>) -> &'a str {
-        let words = |words: &[&str]| {
-            let quoted: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
-            format!("write {}", quoted.join(" or "))
-        };
+        let words = |words: &[&str]| format!("write {}", quoted(words));
         let value = self.value(key);
         let not_text = value.filter(|value| !value.is_string());
         if let (Kind::OneOf(known) | Kind::RequiredOneOf(known), Some(other)) = (&key.kind, not_text) {
@@ -314,6 +311,11 @@ fn one_slip(a: &str, b: &str) -> bool {
     let back = same(&mut a.bytes().rev(), &mut b.bytes().rev());
     let longer = a.len().max(b.len());
     a.len().abs_diff(b.len()) <= 1 && front.saturating_add(back).saturating_add(1) >= longer
+}
+
+fn quoted(words: &[&str]) -> String {
+    let quoted: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    quoted.join(" or ")
 }
 
 fn describe(value: &Value) -> String {

@@ -48,10 +48,14 @@ impl Prefix {
         if text == "/" {
             return error("this is every path", "set \"policy\" at the top instead", 0..1);
         }
-        let parameter = text.find(['{', '}', '*']);
-        if let Some(at) = parameter.or_else(|| text.find("/:").map(|at| at.saturating_add(1))) {
-            let remedy = "end it before: it covers everything below it anyway";
-            return error("a prefix has no parameters", remedy, at..at.saturating_add(1));
+        let mut start = 0_usize;
+        for segment in text.split('/') {
+            let span = start..start.saturating_add(segment.len());
+            start = span.end.saturating_add(1);
+            if segment.contains(['{', '}', '*']) || segment.starts_with(':') {
+                let remedy = "end it before: it covers everything below it anyway";
+                return error("a prefix has no parameters", remedy, span);
+            }
         }
         if let Some(at) = text.to_ascii_uppercase().find("%2F") {
             let remedy = "end it before: it covers everything below it anyway";
@@ -79,7 +83,11 @@ pub(crate) struct Policies {
 
 impl Policies {
     /// `elsewhere` holds where none of the prefixes' does; of several prefixes the longest decides.
-    pub(crate) fn new(elsewhere: Policy, prefixes: Vec<(Prefix, Policy)>) -> Self {
+    pub(crate) fn new(elsewhere: Policy, mut prefixes: Vec<(Prefix, Policy)>) -> Self {
+        // Prefixes that make no difference are not looked for.
+        if prefixes.iter().all(|(_, policy)| *policy == elsewhere) {
+            prefixes.clear();
+        }
         let mut tree = Tree::default();
         for (prefix, policy) in &prefixes {
             tree.entry(&prefix.here).push(*policy);
@@ -118,7 +126,8 @@ impl Policies {
 
     /// Whether some of the paths of `template` are under the policy `strict`.
     pub(crate) fn are_strict_in(&self, template: &Template) -> bool {
-        !self.parts(template, Policy::Strict).is_empty()
+        self.around(&template.segments) == Policy::Strict
+            || self.begins(Policy::Strict, template).next().is_some()
     }
 
     /// The parts of `template` where `policy` holds, each with the prefixes below which it does not.
@@ -138,8 +147,8 @@ impl Policies {
     /// The prefixes inside of `template` at which `policy` begins to hold.
     fn begins<'a>(&'a self, policy: Policy, template: &'a Template) -> impl Iterator<Item = &'a Prefix> {
         let is_inside = |prefix: &Prefix| {
-            !template.segments.starts_with(&prefix.here.segments)
-                && [&prefix.here, &prefix.below].iter().any(|piece| template.meet(piece).is_some())
+            let prefix = &prefix.here.segments;
+            !template.segments.starts_with(prefix) && template.has_paths_below(prefix)
         };
         let is_new = move |(prefix, its): &(Prefix, Policy)| {
             let parent = prefix.here.segments.split_last().map_or(&[][..], |(_, parent)| parent);

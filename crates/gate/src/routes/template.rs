@@ -166,6 +166,13 @@ impl Template {
         Self::parse(&text).ok()
     }
 
+    /// Whether some of its paths begin with the literals of `prefix`.
+    pub(super) fn has_paths_below(&self, prefix: &[Segment]) -> bool {
+        let fits = |(ours, its): (&Segment, &Segment)| !matches!(ours, Segment::Literal(_)) || ours == its;
+        let reaches = self.is_prefix || self.segments.len() >= prefix.len();
+        reaches && self.segments.iter().zip(prefix).all(fits)
+    }
+
     /// The segments, each with its text.
     fn parts(&self) -> impl Iterator<Item = (&Segment, &str)> {
         self.segments.iter().zip(self.text.split('/').skip(1))
@@ -188,8 +195,14 @@ impl Template {
 
     /// Whether `path`, which has the form of this template, has `%2F` only where the template allows it.
     pub(super) fn check(&self, path: &CanonicalPath<'_>) -> Result<(), PathProblem> {
+        // Most paths have no escape at all.
+        if !path.as_str().contains('%') {
+            return Ok(());
+        }
         let may_have = |index| self.segments.get(index) == Some(&Segment::SlashParameter);
-        let stray = path.segments().enumerate().any(|(at, segment)| segment.contains("%2F") && !may_have(at));
+        // Much faster than to look for three bytes in each segment.
+        let has_slash = |segment: &str| segment.split('%').skip(1).any(|escape| escape.starts_with("2F"));
+        let stray = path.segments().enumerate().any(|(at, segment)| has_slash(segment) && !may_have(at));
         if stray { Err(PathProblem::EncodedSlash) } else { Ok(()) }
     }
 }
