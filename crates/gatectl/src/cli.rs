@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cert::CertArgs;
+use crate::import::ImportArgs;
 use crate::render::{DomainArgs, RenderArgs};
 use crate::request::Answer;
 use crate::style::Color;
@@ -28,6 +29,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Validate(ValidateArgs),
     Explain(ExplainArgs),
+    Import(ImportArgs),
     Render(RenderArgs),
     Domain(DomainArgs),
     Cert(CertArgs),

@@ -8,6 +8,7 @@ mod cli;
 mod domain;
 mod draft;
 mod explain;
+mod import;
 mod input;
 mod lines;
 mod outcome;
@@ -43,6 +44,7 @@ fn run(command: &Command) -> Outcome {
     match command {
         Command::Validate(args) => validate::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Import(args) => import::run(args),
         Command::Render(args) => render::render(args),
         Command::Domain(args) => render::domain(args),
         Command::Cert(args) => cert::run(args, SystemTime::now()),
