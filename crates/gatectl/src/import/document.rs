@@ -15,6 +15,8 @@ use crate::source::Note;
 /// How Keptn's descriptions mark what is not meant for the public.
 const MARK: &str = "INTERNAL Endpoint:";
 
+const METHODS: [&str; Method::ALL.len()] = Method::ALL.map(Method::name);
+
 /// What the arguments say of all descriptions.
 #[derive(Debug, Default)]
 pub(super) struct Settings {
@@ -250,21 +252,22 @@ impl Walk<'_> {
                 }
             }
             _ if key.starts_with("x-") => {}
-            _ if key.bytes().any(|byte| byte.is_ascii_uppercase()) => {
-                let message = format!("there is no field \"{key}\" of a path");
-                self.files.problem(&field.spot, message, "methods are written in lower case");
-            }
-            _ => match Method::parse(key.to_ascii_uppercase().as_bytes()) {
+            "trace" | "query" => self.no_method(field),
+            _ => match Method::parse(key.to_ascii_uppercase().as_bytes()).filter(|_| is_lower(key)) {
                 Some(method) => self.operation(path, method, field),
-                None => self.no_method(field),
+                None => {
+                    let message = format!("a path has no field \"{key}\"");
+                    let methods: Vec<_> = METHODS.iter().map(|method| method.to_ascii_lowercase()).collect();
+                    let help = format!("its methods are {}", methods.join(", "));
+                    self.files.problem(&field.spot, message, help);
+                }
             },
         }
     }
 
     fn no_method(&mut self, field: &Field) {
-        let all: Vec<_> = Method::ALL.into_iter().map(Method::name).collect();
         let message = format!("the gateway lets no method {} through", field.key.to_ascii_uppercase());
-        self.files.problem(&field.spot, message, format!("those that it knows are {}", all.join(", ")));
+        self.files.problem(&field.spot, message, format!("those that it knows are {}", METHODS.join(", ")));
     }
 
     fn operation(&mut self, path: &Path<'_>, method: Method, field: &Field) {
@@ -389,6 +392,10 @@ impl Walk<'_> {
             into.insert(name.to_owned(), Parameter { spot, oddity });
         }
     }
+}
+
+fn is_lower(key: &str) -> bool {
+    key.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
 /// A template below a prefix, which has no slash at its end.

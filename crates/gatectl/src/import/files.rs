@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -376,8 +377,12 @@ impl Files {
         let Some(File { folder, root, .. }) = self.all.get(file) else { return Err(Default::default()) };
         let (path, root) = (folder.join(decoded(name)), root.clone());
         let cannot = |why: &str| (format!("the file of this $ref cannot be read: {why}"), String::new());
-        let place =
-            path.canonicalize().map_err(|error| cannot(&std::io::Error::from(error.kind()).to_string()))?;
+        let place = path.canonicalize().map_err(|error| {
+            cannot(&match error.kind() {
+                ErrorKind::NotFound => "there is none of this name".to_owned(),
+                kind => kind.to_string(),
+            })
+        })?;
         if !place.starts_with(&root) {
             return Err((
                 "this $ref leads out of the description's folder, and is not followed".to_owned(),
