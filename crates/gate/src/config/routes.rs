@@ -26,6 +26,7 @@ pub(super) fn read(top: &Section<'_>, report: &Report, warnings: &Report) -> Opt
     let mut places = Vec::new();
     for (place, item) in top.list(&keys::ROUTES) {
         if let Some(route) = route(&Section::item(item, place.clone(), report), &upstreams, report) {
+            warn_of_opening(&route, &policies, &place.key("path"), warnings);
             all.push(route);
             places.push(place);
         }
@@ -54,6 +55,22 @@ pub(super) fn read(top: &Section<'_>, report: &Report, warnings: &Report) -> Opt
             }
         })
         .ok()
+}
+
+/// A route of one's own describes whatever it matches.
+fn warn_of_opening(route: &Route, policies: &Policies, place: &Place, warnings: &Report) {
+    let Target::Upstream { upstream, .. } = &route.target else { return };
+    let is_of_profile = routes::upstreams().contains(upstream);
+    let text = route.template.to_string();
+    if let Some(at) = text.find("/{*").filter(|_| is_of_profile && policies.are_strict_in(&route.template)) {
+        let message =
+            format!("everything below passes to {}, although the policy is strict here", upstream.name);
+        let prefix = text.get(..at).unwrap_or_default();
+        let remedy = format!(
+            "write a route for each operation, or say that it is meant: \"policies\": [{{ \"prefix\": \"{prefix}\", \"policy\": \"open\" }}]"
+        );
+        warnings.add_in(place.clone(), &text, at.saturating_add(1)..text.len(), message, remedy);
+    }
 }
 
 fn upstreams(top: &Section<'_>, report: &Report) -> Vec<Upstream> {

@@ -118,6 +118,10 @@ impl Operations {
         described
     }
 
+    pub(super) fn templates(&self) -> impl Iterator<Item = &Template> {
+        self.all.iter().map(|operation| &operation.template)
+    }
+
     /// Those of one service.
     pub(super) fn of<'a>(&'a self, upstream: &'a str) -> impl Iterator<Item = &'a Rc<Operation>> {
         self.all.iter().filter(move |operation| operation.upstream.as_ref() == upstream)

@@ -1,6 +1,8 @@
 //! What a route that only dispatches lets through: everything, or what its upstream describes.
 
-use super::template::{Template, TemplateError};
+use std::rc::Rc;
+
+use super::template::{Segment, Template, TemplateError};
 use super::tree::Tree;
 use crate::path::CanonicalPath;
 
@@ -12,6 +14,15 @@ pub enum Policy {
     Open,
     /// The operations that its upstream describes.
     Strict,
+}
+
+impl Policy {
+    const fn other(self) -> Self {
+        match self {
+            Self::Open => Self::Strict,
+            Self::Strict => Self::Open,
+        }
+    }
 }
 
 /// The beginning of paths: a path itself and everything below it.
@@ -72,6 +83,10 @@ impl Policies {
         Self { elsewhere, prefixes, tree }
     }
 
+    pub(super) fn templates(&self) -> impl Iterator<Item = &Template> {
+        self.prefixes.iter().map(|(prefix, _)| &prefix.here)
+    }
+
     /// The policy for `path`, as the client sends it.
     pub(super) fn of(&self, path: &CanonicalPath<'_>) -> Policy {
         // Who does not use prefixes does not pay for them.
@@ -80,5 +95,46 @@ impl Policies {
         }
         let here = self.tree.find(path, |_| true).and_then(<[_]>::first);
         here.copied().unwrap_or(self.elsewhere)
+    }
+
+    /// Whether some of the paths of `template` are under the policy `strict`.
+    pub(crate) fn are_strict_in(&self, template: &Template) -> bool {
+        !self.parts(template, Policy::Strict).is_empty()
+    }
+
+    /// The parts of `template` where `policy` holds, each with the prefixes below which it does not.
+    pub(super) fn parts(&self, template: &Template, policy: Policy) -> Vec<(Template, Vec<Rc<str>>)> {
+        let part = |template: Template| {
+            let except = self.begins(policy.other(), &template);
+            let except = except.map(|prefix| Rc::from(prefix.here.to_string())).collect();
+            (template, except)
+        };
+        let whole = (self.around(&template.segments) == policy).then(|| template.clone());
+        let pieces = self.begins(policy, template).flat_map(|prefix| {
+            [&prefix.here, &prefix.below].into_iter().filter_map(|piece| template.meet(piece))
+        });
+        whole.into_iter().chain(pieces).map(part).collect()
+    }
+
+    /// The prefixes inside of `template` at which `policy` begins to hold.
+    fn begins<'a>(&'a self, policy: Policy, template: &'a Template) -> impl Iterator<Item = &'a Prefix> {
+        let is_inside = |prefix: &Prefix| {
+            !template.segments.starts_with(&prefix.here.segments)
+                && [&prefix.here, &prefix.below].iter().any(|piece| template.meet(piece).is_some())
+        };
+        let is_new = move |(prefix, its): &(Prefix, Policy)| {
+            let parent = prefix.here.segments.split_last().map_or(&[][..], |(_, parent)| parent);
+            *its == policy && self.around(parent) != policy
+        };
+        let prefixes = self.prefixes.iter().filter(move |&entry| is_new(entry)).map(|(prefix, _)| prefix);
+        prefixes.filter(move |&prefix| is_inside(prefix))
+    }
+
+    /// The policy for all paths that begin with `segments`, but for longer prefixes.
+    fn around(&self, segments: &[Segment]) -> Policy {
+        let covers = |(prefix, _): &&(Prefix, Policy)| segments.starts_with(&prefix.here.segments);
+        let longest =
+            self.prefixes.iter().filter(covers).max_by_key(|(prefix, _)| prefix.here.segments.len());
+        longest.map_or(self.elsewhere, |(_, policy)| *policy)
     }
 }

@@ -22,10 +22,10 @@ pub struct Conflict {
 /// The route table.
 #[derive(Clone, Debug, Default)]
 pub struct Routes {
-    all: Vec<Rc<Route>>,
+    pub(super) all: Vec<Rc<Route>>,
     tree: Tree<Rc<Route>>,
-    operations: Operations,
-    policies: Policies,
+    pub(super) operations: Operations,
+    pub(super) policies: Policies,
 }
 
 impl Routes {
