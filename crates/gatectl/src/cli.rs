@@ -9,6 +9,7 @@ use crate::cert::CertArgs;
 use crate::import::ImportArgs;
 use crate::render::{DomainArgs, RenderArgs};
 use crate::request::Answer;
+use crate::routes::RoutesArgs;
 use crate::style::Color;
 use crate::verify::VerifyArgs;
 
@@ -29,6 +30,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Validate(ValidateArgs),
     Explain(ExplainArgs),
+    Routes(RoutesArgs),
     Import(ImportArgs),
     Render(RenderArgs),
     Domain(DomainArgs),

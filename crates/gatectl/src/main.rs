@@ -15,6 +15,7 @@ mod outcome;
 mod redact;
 mod render;
 mod request;
+mod routes;
 mod source;
 mod style;
 mod validate;
@@ -44,6 +45,7 @@ fn run(command: &Command) -> Outcome {
     match command {
         Command::Validate(args) => validate::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Routes(args) => routes::run(args, style::width()),
         Command::Import(args) => import::run(args),
         Command::Render(args) => render::render(args),
         Command::Domain(args) => render::domain(args),

@@ -15,8 +15,6 @@ use crate::source::Note;
 /// How Keptn's descriptions mark what is not meant for the public.
 const MARK: &str = "INTERNAL Endpoint:";
 
-const METHODS: [&str; Method::ALL.len()] = Method::ALL.map(Method::name);
-
 /// What the arguments say of all descriptions.
 #[derive(Debug, Default)]
 pub(super) struct Settings {
@@ -257,7 +255,8 @@ impl Walk<'_> {
                 Some(method) => self.operation(path, method, field),
                 None => {
                     let message = format!("a path has no field \"{key}\"");
-                    let methods: Vec<_> = METHODS.iter().map(|method| method.to_ascii_lowercase()).collect();
+                    let methods: Vec<_> =
+                        Method::ALL.iter().map(|method| method.name().to_ascii_lowercase()).collect();
                     let help = format!("its methods are {}", methods.join(", "));
                     self.files.problem(&field.spot, message, help);
                 }
@@ -267,7 +266,8 @@ impl Walk<'_> {
 
     fn no_method(&mut self, field: &Field) {
         let message = format!("the gateway lets no method {} through", field.key.to_ascii_uppercase());
-        self.files.problem(&field.spot, message, format!("those that it knows are {}", METHODS.join(", ")));
+        let methods: Vec<_> = Method::ALL.into_iter().map(Method::name).collect();
+        self.files.problem(&field.spot, message, format!("those that it knows are {}", methods.join(", ")));
     }
 
     fn operation(&mut self, path: &Path<'_>, method: Method, field: &Field) {
