@@ -91,7 +91,7 @@ fn every_name_is_a_sentence_of_its_own() {
 }
 
 /// Reasons that no single request can reach, each with where it is tested instead.
-const UNREACHABLE: [(&str, &str); 8] = [
+const UNREACHABLE: [(&str, &str); 7] = [
     ("canary_failed", "the auth endpoint says yes to everybody: authn's own tests, tests/envoy.rs"),
     ("deadline_passed", "takes time: authn's own tests, tests/envoy.rs"),
     ("failing_fast", "takes many requests: authn's own tests, tests/envoy.rs"),
@@ -99,7 +99,6 @@ const UNREACHABLE: [(&str, &str); 8] = [
     ("throttled", "takes many requests: authn's own tests, tests/envoy.rs"),
     ("too_many_flights", "takes many requests: authn's own tests, tests/envoy.rs"),
     ("too_many_waiters", "takes many requests: authn's own tests, tests/envoy.rs"),
-    ("unknown_path", "the profile ends in a route for everything: gate's own tests"),
 ];
 
 #[test]

@@ -48,9 +48,14 @@ impl Prefix {
         if text == "/" {
             return error("this is every path", "set \"policy\" at the top instead", 0..1);
         }
-        if let Some(at) = text.find(['{', '}', '*']) {
+        let parameter = text.find(['{', '}', '*']);
+        if let Some(at) = parameter.or_else(|| text.find("/:").map(|at| at.saturating_add(1))) {
             let remedy = "end it before: it covers everything below it anyway";
             return error("a prefix has no parameters", remedy, at..at.saturating_add(1));
+        }
+        if let Some(at) = text.to_ascii_uppercase().find("%2F") {
+            let remedy = "end it before: it covers everything below it anyway";
+            return error("a prefix has no slashes in its segments", remedy, at..at.saturating_add(3));
         }
         if text.ends_with('/') {
             let remedy = "leave it away: what is meant is this path and everything below it";
