@@ -2,7 +2,6 @@
 
 use core::ops::Range;
 use std::collections::HashMap;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -10,9 +9,6 @@ use crate::input;
 use crate::input::node::{Data, Node};
 use crate::outcome::{Exit, Outcome};
 use crate::source::{Note, Source};
-
-/// How many `$ref`s may follow one another.
-const MAX_CHAIN: usize = 32;
 
 /// How many fields are looked at in all: a few `$ref`s to one large object, or aliases, could make each look at it
 /// again. Descriptions of thousands of operations need a hundredth of this.
@@ -40,10 +36,6 @@ pub(super) struct Field {
     pub(super) value: At,
 }
 
-/// The `$ref`s that were followed to get somewhere.
-#[derive(Debug, Default)]
-pub(super) struct Chain(Vec<Spot>);
-
 /// An object's fields.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fields(pub(super) Vec<Field>);
@@ -68,27 +60,28 @@ impl At {
         self.node.get("$ref").is_some()
     }
 
-    fn with(&self, node: &Rc<Node>) -> Self {
+    pub(super) fn with(&self, node: &Rc<Node>) -> Self {
         Self { file: self.file, node: Rc::clone(node) }
     }
 }
 
+/// A file that was read.
 #[derive(Debug)]
-struct File {
-    source: Source,
+pub(super) struct File {
+    pub(super) source: Source,
     /// Where it is; nothing for standard input.
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     /// What its own `$ref`s may lead to lies below this folder.
-    root: PathBuf,
-    top: Rc<Node>,
+    pub(super) root: PathBuf,
+    pub(super) top: Rc<Node>,
 }
 
 /// All files that were read, and what there is to say about them.
 #[derive(Debug, Default)]
 pub(super) struct Files {
-    all: Vec<File>,
+    pub(super) all: Vec<File>,
     /// What is read already, or cannot be; by its true path.
-    read: HashMap<PathBuf, Option<usize>>,
+    pub(super) read: HashMap<PathBuf, Option<usize>>,
     notes: Vec<(usize, Note)>,
     looked_at: usize,
 }
@@ -110,41 +103,29 @@ impl Files {
         let root = root.canonicalize().map_err(|error| {
             format!("{}: cannot be read: {error}", crate::source::visible(&root.to_string_lossy()))
         })?;
-        self.add(source, folder, root).map_err(|(source, note)| source.show(&note))
+        self.add(source, folder, root)
     }
 
-    fn add(&mut self, source: Source, folder: PathBuf, root: PathBuf) -> Result<At, (Source, Note)> {
-        let note = |span, message: &str, help: &str| Note {
-            is_warning: false,
-            span,
-            message: message.to_owned(),
-            help: Some(help.to_owned()),
-            quote: None,
+    pub(super) fn add(&mut self, source: Source, folder: PathBuf, root: PathBuf) -> Result<At, String> {
+        let wrong = |span, message: &str, help: &str| {
+            let (message, help) = (message.to_owned(), Some(help.to_owned()));
+            source.show(&Note { is_warning: false, span, message, help, quote: None })
         };
-        let top = match input::read(&source).map(|mut documents| (documents.pop(), documents.pop())) {
-            Ok((Some(top), None)) => top,
-            Ok((Some(second), Some(_))) => {
-                let span = second.opening();
-                return Err((
-                    source,
-                    note(
-                        span,
-                        "there is more than one YAML document in this file",
-                        "give each a file of its own",
-                    ),
-                ));
+        let mut documents = input::read(&source).map_err(|note| source.show(&note))?;
+        let top = match (documents.pop(), documents.pop()) {
+            (Some(top), None) => top,
+            (Some(second), Some(_)) => {
+                let message = "there is more than one YAML document in this file";
+                return Err(wrong(second.opening(), message, "give each a file of its own"));
             }
-            Ok((None, _)) => {
-                return Err((source, note(0..0, "there is nothing in this file", "write a description")));
-            }
-            Err(why) => return Err((source, why)),
+            (None, _) => return Err(wrong(0..0, "there is nothing in this file", "write a description")),
         };
         let file = self.all.len();
         self.all.push(File { source, folder, root, top: Rc::clone(&top) });
         Ok(At { file, node: top })
     }
 
-    fn name(&self, file: usize) -> &str {
+    pub(super) fn name(&self, file: usize) -> &str {
         self.all.get(file).map_or("", |file| file.source.name())
     }
 
@@ -258,7 +239,7 @@ impl Files {
                 }
             }
         }
-        self.look_at(fields.0.len(), at).then_some(fields).unwrap_or_default()
+        if self.look_at(fields.0.len(), at) { fields } else { Fields::default() }
     }
 
     /// The items of a list.
@@ -268,7 +249,7 @@ impl Files {
             return Vec::new();
         };
         let items: Vec<_> = items.iter().map(|item| at.with(item)).collect();
-        self.look_at(items.len(), at).then_some(items).unwrap_or_default()
+        if self.look_at(items.len(), at) { items } else { Vec::new() }
     }
 
     fn look_at(&mut self, count: usize, at: &At) -> bool {
@@ -283,159 +264,4 @@ impl Files {
         }
         false
     }
-
-    /// What a value stands for: itself, or what its `$ref` leads to. Where that leads nowhere is said.
-    pub(super) fn resolve(&mut self, at: &At) -> Option<At> {
-        self.resolve_within(at, &mut Chain::default())
-    }
-
-    fn resolve_within(&mut self, at: &At, chain: &mut Chain) -> Option<At> {
-        let mut at = at.clone();
-        while at.has_reference() {
-            at = self.follow(&at, chain)?;
-        }
-        Some(at)
-    }
-
-    /// What the `$ref` of a value leads to, which may have one again.
-    pub(super) fn follow(&mut self, at: &At, chain: &mut Chain) -> Option<At> {
-        let reference = at.node.get("$ref").map(|node| at.with(node))?;
-        let spot = reference.spot();
-        if chain.0.contains(&spot) || chain.0.len() >= MAX_CHAIN {
-            self.problem(&spot, "this $ref leads back to itself", "write in its place what is meant");
-            return None;
-        }
-        chain.0.push(spot);
-        self.target(&reference, chain)
-    }
-
-    /// What stands at the place that a `$ref` names.
-    fn target(&mut self, reference: &At, chain: &mut Chain) -> Option<At> {
-        let spot = reference.spot();
-        let Some(text) = reference.as_str() else {
-            self.problem(
-                &spot,
-                "this $ref is no text",
-                "write where it leads to, such as \"#/paths/~1event\"",
-            );
-            return None;
-        };
-        let (file, pointer) = text.split_once('#').unwrap_or((text, ""));
-        let mut at = if file.is_empty() {
-            let top = self.all.get(reference.file).map(|file| Rc::clone(&file.top))?;
-            At { file: reference.file, node: top }
-        } else {
-            match self.refer(reference.file, file) {
-                Ok(top) => top,
-                Err((message, help)) => {
-                    self.problem(&spot, message, help);
-                    return None;
-                }
-            }
-        };
-        let pointer = decoded(pointer);
-        if !pointer.is_empty() && !pointer.starts_with('/') {
-            self.problem(
-                &spot,
-                "this $ref names an anchor, which is not looked for",
-                "write the way to it, such as #/paths/~1event",
-            );
-            return None;
-        }
-        for step in pointer.split('/').skip(1) {
-            let step = step.replace("~1", "/").replace("~0", "~");
-            // On the way there may be another.
-            if child(&at, &step).is_none() && at.has_reference() {
-                at = self.resolve_within(&at, chain)?;
-            }
-            let Some(below) = child(&at, &step) else {
-                self.problem(
-                    &spot,
-                    "this $ref leads to nothing",
-                    format!("in {} there is no {pointer}", self.name(at.file)),
-                );
-                return None;
-            };
-            at = below;
-        }
-        Some(at)
-    }
-
-    /// The file that a `$ref` of `file` names, or why it is not read and what to do.
-    fn refer(&mut self, file: usize, name: &str) -> Result<At, (String, String)> {
-        let scheme = name.split_once(':').map(|(scheme, _)| scheme);
-        let is_scheme = |scheme: &str| {
-            scheme.len() > 1
-                && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-        };
-        if name.starts_with("//") || scheme.is_some_and(is_scheme) {
-            return Err((
-                "this $ref leads elsewhere, and nothing is fetched".to_owned(),
-                "save the document beside this one, and write its file's name here".to_owned(),
-            ));
-        }
-        let Some(File { folder, root, .. }) = self.all.get(file) else { return Err(Default::default()) };
-        let (path, root) = (folder.join(decoded(name)), root.clone());
-        let cannot = |why: &str| (format!("the file of this $ref cannot be read: {why}"), String::new());
-        let place = path.canonicalize().map_err(|error| {
-            cannot(&match error.kind() {
-                ErrorKind::NotFound => "there is none of this name".to_owned(),
-                kind => kind.to_string(),
-            })
-        })?;
-        if !place.starts_with(&root) {
-            return Err((
-                "this $ref leads out of the description's folder, and is not followed".to_owned(),
-                "--root FOLDER names the folder that all of its files are in".to_owned(),
-            ));
-        }
-        if let Some(known) = self.read.get(&place) {
-            let top = known.and_then(|file| Some((file, Rc::clone(&self.all.get(file)?.top))));
-            return top.map(|(file, node)| At { file, node }).ok_or_else(|| cannot("see there"));
-        }
-        if !place.is_file() {
-            return Err(cannot("it is not a file"));
-        }
-        // `a/./b` is `a/b`.
-        let path: PathBuf = path.components().collect();
-        let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
-        let added = match Source::read(&path) {
-            Err(why) => Err(why),
-            Ok(source) => self.add(source, folder, root).map_err(|(source, note)| source.show(&note)),
-        };
-        self.read.insert(place, added.as_ref().ok().map(|top| top.file));
-        added.map_err(|why| {
-            // The place and the message; its own line and caret are for its own file.
-            let first = anstream::adapter::strip_str(why.lines().next().unwrap_or_default()).to_string();
-            (format!("the file of this $ref cannot be used: {first}"), String::new())
-        })
-    }
-}
-
-fn child(at: &At, step: &str) -> Option<At> {
-    match &at.node.data {
-        Data::Object(object) => object.get(step).map(|entry| at.with(&entry.value)),
-        Data::List(items) => items.get(step.parse::<usize>().ok()?).map(|item| at.with(item)),
-        Data::Scalar { .. } => None,
-    }
-}
-
-/// With percent escapes decoded, where they are that.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let hex = |digits: &[u8]| u8::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok();
-        match (byte, after.split_at_checked(2)) {
-            (b'%', Some((digits, after))) if digits.iter().all(u8::is_ascii_hexdigit) => {
-                bytes.extend(hex(digits));
-                rest = after;
-            }
-            _ => {
-                bytes.push(byte);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -6,9 +6,10 @@ use gate::config::{Config, Problems, Step};
 use gate::request::Method;
 use serde_json::json;
 
-use super::document::{Operation, below};
+use super::document::Operation;
 use super::files::{Files, Spot};
 use super::security::Access;
+use super::template::below;
 
 /// Where the routes lead to, and how clients reach them.
 #[derive(Debug, Default)]

@@ -65,9 +65,7 @@ pub(super) fn of_servers(files: &mut Files, servers: &At) -> Option<Base> {
     for item in &items {
         let Some((base, spot)) = of_server(files, item) else {
             // The first must be good; what the others are matters less, but is said.
-            if first.is_none() {
-                return None;
-            }
+            first.as_ref()?;
             continue;
         };
         match &first {

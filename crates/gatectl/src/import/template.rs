@@ -160,3 +160,12 @@ impl Reader {
         }
     }
 }
+
+/// A template below a prefix, which has no slash at its end.
+pub(super) fn below(prefix: &str, template: &str) -> String {
+    match (prefix, template) {
+        ("", template) => template.to_owned(),
+        (prefix, "/") => prefix.to_owned(),
+        (prefix, template) => [prefix, template].concat(),
+    }
+}

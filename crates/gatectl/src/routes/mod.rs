@@ -7,6 +7,7 @@ mod row;
 mod text;
 
 use core::str::FromStr;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -19,6 +20,7 @@ use crate::draft::{self, Draft};
 use crate::input;
 use crate::outcome::{Exit, Outcome};
 use crate::source::{Source, visible};
+use crate::style::HELP;
 use row::Row;
 
 /// Lists what the gateway lets in.
@@ -154,6 +156,11 @@ pub(crate) fn run(args: &RoutesArgs, width: Option<usize>) -> Outcome {
     let rows: Vec<_> = all.iter().filter(is_wanted).collect();
     if rows.is_empty() {
         outcome.stderr.push_str("gatectl: nothing is let in that all of these filters are for\n");
+        let upstreams: BTreeSet<_> = all.iter().filter_map(|row| row.upstream.as_deref()).collect();
+        if args.upstream.as_deref().is_some_and(|name| !upstreams.contains(name)) {
+            let upstreams = upstreams.into_iter().collect::<Vec<_>>().join(", ");
+            outcome.stderr.push_str(&format!("  {HELP}help:{HELP:#} the upstreams are {upstreams}\n"));
+        }
         outcome.at_least(Exit::Bad);
     }
     let written = match Format::of(args) {

@@ -104,6 +104,8 @@ fn actual() -> BTreeMap<String, String> {
     all.extend(crate::cert::golden());
     all.extend(crate::verify::golden());
     all.extend(crate::render::golden());
+    all.extend(crate::routes::golden());
+    all.extend(crate::import::golden());
     all
 }
 

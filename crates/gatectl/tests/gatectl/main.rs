@@ -4,8 +4,10 @@
 mod cert;
 mod explain;
 mod golden;
+mod import;
 mod manners;
 mod render;
+mod routes;
 mod run;
 mod validate;
 mod verify;
