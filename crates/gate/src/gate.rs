@@ -129,7 +129,7 @@ impl Gate {
             Lookup::WrongMethod { access, allow } => {
                 (access, Plan::denied(Denial::MethodNotAllowed { allow }))
             }
-            Lookup::Nothing => (Access::Token, Plan::denied(Denial::UnknownPath)),
+            Lookup::Nothing | Lookup::Undescribed(_) => (Access::Token, Plan::denied(Denial::UnknownPath)),
         };
         let ground = match access {
             Access::Token => return self.ask(stream, request, plan, now),

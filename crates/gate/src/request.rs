@@ -323,6 +323,29 @@ impl Methods {
         Self(self.0 | other.0)
     }
 
+    /// The same, and HEAD where GET is.
+    #[must_use]
+    pub const fn with_head(self) -> Self {
+        if self.contains(Method::Get) { self.union(Self::of(&[Method::Head])) } else { self }
+    }
+
+    /// The methods of both.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// These without the others.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     /// Whether a method is in both.
     pub const fn overlaps(self, other: Self) -> bool {
         self.0 & other.0 != 0

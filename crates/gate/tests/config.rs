@@ -124,14 +124,14 @@ fn keys_that_do_not_exist() {
         r#"{"auht": {}}"#,
         r#"
         auht: there is no such key
-          help: the keys here are profile, hosts, auth, tokens, max_body_bytes, internal, websocket, cors, upstreams, routes
+          help: the keys here are profile, hosts, auth, tokens, max_body_bytes, internal, websocket, cors, policy, policies, upstreams, routes
         "#,
     );
     refused(
         r#"{"cache": {}}"#,
         r#"
         cache: there is no such key
-          help: the keys here are profile, hosts, auth, tokens, max_body_bytes, internal, websocket, cors, upstreams, routes
+          help: the keys here are profile, hosts, auth, tokens, max_body_bytes, internal, websocket, cors, policy, policies, upstreams, routes
         "#,
     );
     refused(
@@ -168,14 +168,14 @@ fn keys_that_do_not_exist() {
         r#"{"": 1}"#,
         r#"
         "": there is no such key
-          help: the keys here are profile, hosts, auth, tokens, max_body_bytes, internal, websocket, cors, upstreams, routes
+          help: the keys here are profile, hosts, auth, tokens, max_body_bytes, internal, websocket, cors, policy, policies, upstreams, routes
         "#,
     );
     refused(
         r#"{"ключ": 1}"#,
         r#"
         ключ: there is no such key
-          help: the keys here are profile, hosts, auth, tokens, max_body_bytes, internal, websocket, cors, upstreams, routes
+          help: the keys here are profile, hosts, auth, tokens, max_body_bytes, internal, websocket, cors, policy, policies, upstreams, routes
         "#,
     );
 }

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cert::CertArgs;
+use crate::import::ImportArgs;
 use crate::render::{DomainArgs, RenderArgs};
 use crate::request::Answer;
+use crate::routes::RoutesArgs;
 use crate::style::Color;
 use crate::verify::VerifyArgs;
 
@@ -28,6 +30,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Validate(ValidateArgs),
     Explain(ExplainArgs),
+    Routes(RoutesArgs),
+    Import(ImportArgs),
     Render(RenderArgs),
     Domain(DomainArgs),
     Cert(CertArgs),

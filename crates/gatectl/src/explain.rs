@@ -170,7 +170,7 @@ fn tell_route(gate: &Gate, head: &Head, request: &Request<'_>, lines: &mut Lines
             lines.add("route", format!("not for this method, but for {}", names(allow)));
             access
         }
-        Ok((_, Lookup::Nothing)) => {
+        Ok((_, Lookup::Nothing | Lookup::Undescribed(_))) => {
             lines.add("route", "none");
             Access::Token
         }

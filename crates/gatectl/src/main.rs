@@ -8,12 +8,14 @@ mod cli;
 mod domain;
 mod draft;
 mod explain;
+mod import;
 mod input;
 mod lines;
 mod outcome;
 mod redact;
 mod render;
 mod request;
+mod routes;
 mod source;
 mod style;
 mod validate;
@@ -43,6 +45,8 @@ fn run(command: &Command) -> Outcome {
     match command {
         Command::Validate(args) => validate::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Routes(args) => routes::run(args, style::width()),
+        Command::Import(args) => import::run(args),
         Command::Render(args) => render::render(args),
         Command::Domain(args) => render::domain(args),
         Command::Cert(args) => cert::run(args, SystemTime::now()),

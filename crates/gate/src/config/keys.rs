@@ -187,6 +187,40 @@ pub(super) const INTERNAL: Key<&str> = Key {
     example: r#""deny""#,
 };
 
+pub(super) const POLICY: Key<&str> = Key {
+    name: "policy",
+    default: "open",
+    kind: Kind::OneOf(&["open", "strict"]),
+    doc: "What the profile's routes let through with a good token. `open`: everything, and the services decide (as in Keptn \
+          0.6.2). `strict`: the operations of the services' public descriptions; other paths get 404, other methods \
+          405, and HEAD passes where GET does.",
+    example: r#""strict""#,
+};
+
+pub(super) const POLICIES: Key<()> = Key {
+    name: "policies",
+    default: (),
+    kind: Kind::Nested("list of objects"),
+    doc: "Another policy for paths that begin so. The longest prefix decides; where there is none, `policy`.",
+    example: r#"[{ "prefix": "/configuration-service", "policy": "strict" }]"#,
+};
+
+pub(super) const POLICY_PREFIX: Key<&str> = Key {
+    name: "policies[].prefix",
+    default: "",
+    kind: Kind::Required("the beginning of a path"),
+    doc: "Which paths: this one and everything below it, as clients send them. Whole segments, without parameters.",
+    example: r#""/configuration-service""#,
+};
+
+pub(super) const POLICY_THERE: Key<&str> = Key {
+    name: "policies[].policy",
+    default: "",
+    kind: Kind::RequiredOneOf(&["open", "strict"]),
+    doc: "What holds there.",
+    example: r#""strict""#,
+};
+
 pub(super) const REQUIRE_CHANNEL_ID: Key<bool> = Key {
     name: "websocket.require_channel_id",
     default: false,
@@ -352,6 +386,14 @@ pub(super) const ROUTE_STRIP: Key<&str> = Key {
     example: r#""/my-service""#,
 };
 
+pub(super) const ROUTE_INTERNAL: Key<bool> = Key {
+    name: "routes[].internal",
+    default: false,
+    kind: Kind::Any("true or false"),
+    doc: "Whether it is an internal operation, like those that the services mark so: `internal` says what becomes of it.",
+    example: "true",
+};
+
 /// A line of the documentation's table.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Line {
@@ -395,6 +437,10 @@ pub fn all() -> Vec<Line> {
         TOKEN_API.line(),
         MAX_BODY_BYTES.line(),
         INTERNAL.line(),
+        POLICY.line(),
+        POLICIES.line(),
+        POLICY_PREFIX.line(),
+        POLICY_THERE.line(),
         REQUIRE_CHANNEL_ID.line(),
         CORS_ORIGINS.line(),
         CORS_CREDENTIALS.line(),
@@ -409,6 +455,7 @@ pub fn all() -> Vec<Line> {
         ROUTE_UPSTREAM.line(),
         ROUTE_ACCESS.line(),
         ROUTE_STRIP.line(),
+        ROUTE_INTERNAL.line(),
     ]
 }
 
@@ -416,6 +463,7 @@ impl<T: Shown> Key<T> {
     fn line(&self) -> Line {
         let (kind, default) = match &self.kind {
             Kind::OneOf(words) => (words.join(" or "), self.default.shown()),
+            Kind::RequiredOneOf(words) => (words.join(" or "), "required".to_owned()),
             Kind::Between(least, most) => {
                 (format!("{} to {}", least.shown(), most.shown()), self.default.shown())
             }

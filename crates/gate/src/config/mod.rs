@@ -5,9 +5,8 @@ mod cors;
 pub mod keys;
 mod problem;
 mod reader;
+mod routes;
 mod tokens;
-
-use std::rc::Rc;
 
 pub use problem::{Excerpt, Place, Problem, Problems, Step};
 use serde_json::Value;
@@ -15,8 +14,7 @@ use serde_json::Value;
 use crate::authn::Settings;
 use crate::cors::Cors;
 use crate::host::Hosts;
-use crate::request::{Method, Methods};
-use crate::routes::{self, Access, InternalOperation, Protocol, Route, Routes, Target, Template, Upstream};
+use crate::routes::{LetIn, Routes};
 use reader::{Report, Section};
 
 /// A configuration without problems.
@@ -94,6 +92,24 @@ impl Config {
         &self.routes
     }
 
+    /// Everything that is let in, in the order of the routes.
+    ///
+    /// ```
+    /// use gate::config::Config;
+    ///
+    /// let config = Config::from_json(br#"{"policy": "strict"}"#).unwrap();
+    /// let event = config.let_in().into_iter().find(|it| it.template.to_string() == "/v1/event").unwrap();
+    /// let methods: Vec<_> = event.methods.iter().map(|method| method.name()).collect();
+    /// assert_eq!((methods, event.described), (vec!["GET", "HEAD", "POST"], true));
+    /// ```
+    pub fn let_in(&self) -> Vec<LetIn> {
+        let mut all = self.routes.let_in();
+        for entry in &mut all {
+            entry.is_denied = entry.is_internal && !self.allow_internal;
+        }
+        all
+    }
+
     /// What is valid, but not what one may expect of it.
     ///
     /// ```
@@ -124,7 +140,7 @@ fn read(value: &Value, report: &Report, warnings: &Report) -> Option<Config> {
     let allow_internal = top.text(&keys::INTERNAL) == "allow";
     let require_channel_id = top.section("websocket").flag(&keys::REQUIRE_CHANNEL_ID);
     let cors = cors::read(&top, report, warnings);
-    let (routes, behind_tokens) = routes(&top, report)?;
+    let (routes, behind_tokens) = routes::read(&top, report, warnings)?;
     tokens::warn(&tokens, &behind_tokens, warnings);
     Some(Config {
         hosts,
@@ -156,142 +172,4 @@ fn hosts(top: &Section<'_>, report: &Report) -> Hosts {
         None
     });
     Hosts::new(names.collect::<Vec<_>>())
-}
-
-/// The profile's routes and those of the configuration's own, and where those with a token lead to.
-fn routes(top: &Section<'_>, report: &Report) -> Option<(Routes, Vec<Upstream>)> {
-    let (mut all, internal): (_, Vec<InternalOperation>) = match routes::keptn_0_6() {
-        Ok(profile) => profile,
-        Err(error) => {
-            report.add(Place::default(), format!("the profile is broken: {}", error.message), error.remedy);
-            return None;
-        }
-    };
-    let of_profile = all.len();
-    let upstreams = upstreams(top, report);
-    let mut places = Vec::new();
-    for (place, item) in top.list(&keys::ROUTES) {
-        if let Some(route) = route(&Section::item(item, place.clone(), report), &upstreams, report) {
-            all.push(route);
-            places.push(place);
-        }
-    }
-    let is_behind_tokens = |upstream: &Upstream| {
-        all.iter().any(|route| match &route.target {
-            Target::Upstream { upstream: target, .. } => route.access == Access::Token && target == upstream,
-            Target::TokenCheck => false,
-        })
-    };
-    let behind_tokens = upstreams.into_iter().filter(is_behind_tokens).collect();
-    let templates: Vec<_> = all.iter().map(|route| route.template.to_string()).collect();
-    Routes::new(all, &internal)
-        .map(|routes| (routes, behind_tokens))
-        .map_err(|conflicts| {
-            for conflict in conflicts {
-                let place_of = |index: usize| index.checked_sub(of_profile).and_then(|own| places.get(own));
-                let Some(place) = place_of(conflict.second) else { continue };
-                let other = place_of(conflict.first).map_or("the profile".to_owned(), Place::to_string);
-                let template = templates.get(conflict.first).map_or("", String::as_str);
-                report.add(
-                    place.clone(),
-                    format!("this claims the same requests as {template} of {other}"),
-                    "make one template more specific, or their methods disjoint",
-                );
-            }
-        })
-        .ok()
-}
-
-fn upstreams(top: &Section<'_>, report: &Report) -> Vec<Upstream> {
-    let mut upstreams = Vec::from(routes::upstreams());
-    for (place, item) in top.list(&keys::UPSTREAMS) {
-        let section = Section::item(item, place, report);
-        let name = section.text(&keys::UPSTREAM_NAME);
-        let keeps_token = section.text(&keys::UPSTREAM_TOKEN) == "keep";
-        let is_odd = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
-        if let Some(at) = name.find(is_odd) {
-            let span = at..at.saturating_add(1);
-            let remedy = "use letters, digits, - _ and .";
-            report.add_in(
-                section.at(&keys::UPSTREAM_NAME),
-                name,
-                span,
-                "an upstream's name has none of this",
-                remedy,
-            );
-        } else if upstreams.iter().any(|known| known.name.as_ref() == name) {
-            let remedy = "give each upstream a name of its own";
-            report.add(
-                section.at(&keys::UPSTREAM_NAME),
-                format!("there is an upstream \"{name}\" already"),
-                remedy,
-            );
-        } else if !name.is_empty() {
-            upstreams.push(Upstream { name: name.into(), keeps_token });
-        }
-    }
-    upstreams
-}
-
-fn route(section: &Section<'_>, upstreams: &[Upstream], report: &Report) -> Option<Route> {
-    let text = section.text(&keys::ROUTE_PATH);
-    let methods = methods(section, report);
-    let name = section.text(&keys::ROUTE_UPSTREAM);
-    let access = if section.text(&keys::ROUTE_ACCESS) == "public" { Access::Public } else { Access::Token };
-    let strip = section.text(&keys::ROUTE_STRIP);
-    let upstream = upstreams.iter().find(|upstream| upstream.name.as_ref() == name);
-    if upstream.is_none() && !name.is_empty() {
-        let names: Vec<_> = upstreams.iter().map(|upstream| upstream.name.as_ref()).collect();
-        let remedy = match reader::closest(name, &names) {
-            Some(known) => format!("did you mean \"{known}\"?"),
-            None => format!("add it to \"upstreams\", or use one of {}", names.join(", ")),
-        };
-        report.add_in(
-            section.at(&keys::ROUTE_UPSTREAM),
-            name,
-            0..name.len(),
-            "there is no such upstream",
-            remedy,
-        );
-    }
-    if text.is_empty() {
-        return None;
-    }
-    let template = Template::parse(text)
-        .map_err(|error| {
-            report.add_in(section.at(&keys::ROUTE_PATH), text, error.span, error.message, error.remedy);
-        })
-        .ok()?;
-    let begins = |rest: &str| rest.starts_with('/') && !strip.contains(['{', '}']) && !strip.ends_with('/');
-    if !strip.is_empty() && !text.strip_prefix(strip).is_some_and(begins) {
-        let remedy = format!("strip whole segments from the beginning of {text}, without parameters");
-        report.add_in(
-            section.at(&keys::ROUTE_STRIP),
-            strip,
-            0..strip.len(),
-            "the path does not begin so",
-            remedy,
-        );
-    }
-    let strip = (!strip.is_empty()).then(|| Rc::from(strip));
-    let target = Target::Upstream { upstream: upstream?.clone(), strip };
-    Some(Route { template, methods, protocol: Protocol::Http, access, target })
-}
-
-fn methods(section: &Section<'_>, report: &Report) -> Methods {
-    let items = section.list(&keys::ROUTE_METHODS);
-    if items.is_empty() {
-        return Methods::ANY;
-    }
-    let parse = |(place, item): (Place, _)| {
-        let name = reader::text(item, place.clone(), report)?;
-        let method = Method::parse(name.as_bytes());
-        if method.is_none() {
-            let all: Vec<_> = Method::ALL.into_iter().map(Method::name).collect();
-            let remedy = format!("write one of {}", all.join(", "));
-            report.add_in(place, name, 0..name.len(), "there is no such method", remedy);
-        }
-        method
-    };
-    Methods::of(&items.into_iter().filter_map(parse).collect::<Vec<_>>())
 }

@@ -15,6 +15,8 @@ use super::problem::{Excerpt, Place, Problem};
 pub(super) enum Kind<T: 'static> {
     /// One of these words.
     OneOf(&'static [&'static str]),
+    /// One of these words must stand there.
+    RequiredOneOf(&'static [&'static str]),
     /// Text that is not empty, described so.
     Text(&'static str),
     /// Anything from the first to the second, both included.
@@ -139,8 +141,13 @@ impl<'a> Section<'a> {
     /// What stands under `key`, whatever it is. If it is missing and must not be, that is reported.
     pub(super) fn value<T>(&self, key: &Key<T>) -> Option<&'a Value> {
         let value = self.get(key.last());
+        let what = match &key.kind {
+            Kind::Required(what) => Some((*what).to_owned()),
+            Kind::RequiredOneOf(words) => Some(words.join(" or ")),
+            _ => None,
+        };
         // What is no object lacks nothing more.
-        if let (Kind::Required(what), None, true) = (&key.kind, value, self.exists()) {
+        if let (Some(what), None, true) = (what, value, self.exists()) {
             let (name, example) = (key.last(), key.example);
             let remedy = format!("add {what}, such as \"{name}\": {example}");
             self.report.add(self.place.clone(), format!("\"{name}\" is missing"), remedy);
@@ -178,7 +185,8 @@ impl<'a> Section<'a> {
             format!("write {}", quoted.join(" or "))
         };
         let value = self.value(key);
-        if let (Kind::OneOf(known), Some(other)) = (&key.kind, value.filter(|value| !value.is_string())) {
+        let not_text = value.filter(|value| !value.is_string());
+        if let (Kind::OneOf(known) | Kind::RequiredOneOf(known), Some(other)) = (&key.kind, not_text) {
             self.report.add(self.at(key), format!("this is {}", describe(other)), words(known));
             return key.default;
         }
@@ -186,7 +194,7 @@ impl<'a> Section<'a> {
             return key.default;
         };
         match key.kind {
-            Kind::OneOf(known) if !known.contains(&text) => {
+            Kind::OneOf(known) | Kind::RequiredOneOf(known) if !known.contains(&text) => {
                 let message = "this is not a word for it";
                 self.report.add_in(self.at(key), text, 0..text.len(), message, words(known));
                 key.default

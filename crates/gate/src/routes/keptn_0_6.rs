@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use super::{Access, InternalOperation, Protocol, Route, Target, Template, TemplateError, Upstream};
+use super::{Access, Operation, Protocol, Route, Target, Template, Upstream};
 use crate::request::{Method, Methods};
 
 const READ: Methods = Methods::of(&[Method::Get, Method::Head]);
@@ -21,6 +21,7 @@ const RESOURCES: [&str; 3] = [
     "/v1/project/{project}/stage/{stage}/service/{service}/resource",
 ];
 
+pub(super) const API_SERVICE: &str = "api-service";
 const CONFIGURATION_SERVICE: &str = "configuration-service";
 
 /// The prefix under which all of configuration-service can be reached, and which it does not know.
@@ -34,35 +35,28 @@ const PREFIXED_RESOURCES: [&str; 4] = [
     "/configuration-service/v1/project/{project}/service/{service}/resource/{+resourceURI}",
 ];
 
-/// The nine operations whose summary begins with "INTERNAL Endpoint:" in configuration-service's
-/// description. api-service's events make them happen; nobody is meant to call them.
-const INTERNAL: [(Method, &str); 9] = [
-    (Method::Post, "/v1/project"),
-    (Method::Put, "/v1/project/{project}"),
-    (Method::Delete, "/v1/project/{project}"),
-    (Method::Post, "/v1/project/{project}/stage"),
-    (Method::Put, "/v1/project/{project}/stage/{stage}"),
-    (Method::Delete, "/v1/project/{project}/stage/{stage}"),
-    (Method::Post, "/v1/project/{project}/stage/{stage}/service"),
-    (Method::Put, "/v1/project/{project}/stage/{stage}/service/{service}"),
-    (Method::Delete, "/v1/project/{project}/stage/{stage}/service/{service}"),
+/// What the services' public descriptions describe, in the form of [`Operation`]. Nine of configuration-service's are
+/// marked as internal there: api-service's events make them happen, and nobody is meant to call them.
+const DESCRIBED: [(&str, &str); 2] = [
+    (API_SERVICE, include_str!("keptn_0_6/api-service.operations")),
+    (CONFIGURATION_SERVICE, include_str!("keptn_0_6/configuration-service.operations")),
 ];
 
 /// The profile's upstreams: api-service, which judges `x-token` once more and so must see it, and
 /// configuration-service, which judges nobody.
 pub(crate) fn upstreams() -> [Upstream; 2] {
     [
-        Upstream { name: "api-service".into(), keeps_token: true },
+        Upstream { name: API_SERVICE.into(), keeps_token: true },
         Upstream { name: CONFIGURATION_SERVICE.into(), keeps_token: false },
     ]
 }
 
-/// The profile's routes and internal operations.
+/// The profile's routes, and what its upstreams describe.
 ///
 /// # Errors
 ///
-/// None, unless a template in this file is wrong: a test reads them all.
-pub fn keptn_0_6() -> Result<(Vec<Route>, Vec<InternalOperation>), TemplateError> {
+/// None, unless a template or a description of the profile is wrong: a test reads them all.
+pub(crate) fn keptn_0_6() -> Result<(Vec<Route>, Vec<Operation>), &'static str> {
     let [api, configuration] = upstreams().map(|upstream| Target::Upstream { upstream, strip: None });
     let stripped = match &configuration {
         Target::Upstream { upstream, .. } => {
@@ -71,54 +65,67 @@ pub fn keptn_0_6() -> Result<(Vec<Route>, Vec<InternalOperation>), TemplateError
         Target::TokenCheck => Target::TokenCheck,
     };
     let route = |template: &str, methods, protocol, access, target: &Target| {
-        Template::parse(template).map(|template| Route {
-            template,
-            methods,
-            protocol,
-            access,
-            target: target.clone(),
-        })
+        let template = Template::parse(template).map_err(|error| error.message)?;
+        let (target, describes) = (target.clone(), true);
+        Ok(Route { template, methods, protocol, access, target, describes, is_internal: false })
     };
-    let http =
-        |template: &str, methods, access, target| route(template, methods, Protocol::Http, access, target);
+    let document = |template: &str, target| route(template, READ, Protocol::Http, Access::Public, target);
+    let dispatch = |template: &str, target| {
+        let route = route(template, Methods::ANY, Protocol::Http, Access::Token, target)?;
+        Ok(Route { describes: false, ..route })
+    };
 
     let mut routes = vec![
         route("/", Methods::of(&[Method::Get]), Protocol::WebSocket, Access::Upstream, &api)?,
-        http("/v1/auth", Methods::ANY, Access::Token, &Target::TokenCheck)?,
-        http("/configuration-service/swagger-ui/swagger.yaml", READ, Access::Public, &stripped)?,
-        http("/configuration-service/{*rest}", Methods::ANY, Access::Token, &stripped)?,
-        http("/{*rest}", Methods::ANY, Access::Token, &api)?,
+        dispatch("/v1/auth", &Target::TokenCheck)?,
+        document("/configuration-service/swagger-ui/swagger.yaml", &stripped)?,
+        dispatch("/configuration-service/{*rest}", &stripped)?,
+        dispatch("/{*rest}", &api)?,
     ];
     for template in PUBLIC {
-        routes.push(http(template, READ, Access::Public, &api)?);
+        routes.push(document(template, &api)?);
     }
     for template in RESOURCES {
-        routes.push(http(template, Methods::ANY, Access::Token, &configuration)?);
-        let named = format!("{template}/{{+resourceURI}}");
-        routes.push(http(&named, Methods::ANY, Access::Token, &configuration)?);
+        routes.push(dispatch(template, &configuration)?);
+        routes.push(dispatch(&format!("{template}/{{+resourceURI}}"), &configuration)?);
     }
     for template in PREFIXED_RESOURCES {
-        routes.push(http(template, Methods::ANY, Access::Token, &stripped)?);
+        routes.push(dispatch(template, &stripped)?);
     }
-    let internal = INTERNAL
-        .into_iter()
-        .map(|(method, template)| {
-            let upstream = CONFIGURATION_SERVICE.into();
-            Ok(InternalOperation { upstream, template: Template::parse(template)?, method })
-        })
-        .collect::<Result<_, _>>()?;
-    Ok((routes, internal))
+    let mut operations = Vec::new();
+    for (upstream, text) in DESCRIBED {
+        operations.extend(Operation::read_all(upstream, text).map_err(|error| error.message)?);
+    }
+    Ok((routes, operations))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::routes::Routes;
+    use crate::routes::{Policies, Routes};
 
     #[test]
     fn the_profile_is_sound() {
-        let (routes, internal) = keptn_0_6().unwrap();
-        assert_eq!((routes.len(), internal.len()), (19, 9));
-        Routes::new(routes, &internal).unwrap();
+        let (routes, operations) = keptn_0_6().unwrap();
+        assert_eq!(routes.len(), 19);
+        let of = |upstream: &str, is_internal: bool| {
+            let its = operations.iter().filter(|operation| operation.upstream.as_ref() == upstream);
+            let marked = its.filter(|operation| operation.is_internal == is_internal);
+            marked.map(|operation| operation.methods.iter().count()).sum::<usize>()
+        };
+        // As many as are in the services' descriptions.
+        assert_eq!((of(API_SERVICE, false), of(API_SERVICE, true)), (7, 0));
+        assert_eq!((of(CONFIGURATION_SERVICE, false), of(CONFIGURATION_SERVICE, true)), (30, 9));
+        Routes::new(routes, operations, Policies::default()).unwrap();
+    }
+
+    /// So that what writes them writes the same.
+    #[test]
+    fn descriptions_are_written_as_they_are_read() {
+        for (upstream, text) in DESCRIBED {
+            let lines: Vec<_> =
+                Operation::read_all(upstream, text).unwrap().iter().map(|line| format!("{line}\n")).collect();
+            assert_eq!(lines.concat(), text);
+        }
     }
 }

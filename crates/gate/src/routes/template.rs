@@ -114,20 +114,76 @@ impl Template {
                 );
             }
         }
-        let literals = segments.iter().map(|segment| match segment {
-            Segment::Literal(literal) => literal,
-            Segment::Parameter | Segment::SlashParameter => "x",
-        });
-        let sample: String = literals.flat_map(|literal| ["/", literal]).collect();
-        let sample = if sample.is_empty() { "/" } else { &sample };
+        let template = Self { segments, is_prefix, text: text.into() };
+        let sample = template.sample("x", "x");
         match CanonicalPath::read(Field::Once(sample.as_bytes())) {
-            Ok(path) if path.as_str() == sample => Ok(Self { segments, is_prefix, text: text.into() }),
+            Ok(path) if path.as_str() == sample => Ok(template),
             _ => error(
                 "no canonical path looks like this",
                 "write the path as the gateway sends it: no //, no dots, no needless escapes",
                 &whole,
             ),
         }
+    }
+
+    /// The template for the paths that match this one and `other`, if there can be any. Its parameters are called as
+    /// `other`'s are, and may contain `%2F` where those of this one may.
+    pub(super) fn meet(&self, other: &Self) -> Option<Self> {
+        let reaches = |one: &Self, two: &Self| match (one.is_prefix, two.is_prefix) {
+            (true, _) => true,
+            (false, true) => one.segments.len() > two.segments.len(),
+            (false, false) => one.segments.len() == two.segments.len(),
+        };
+        if !reaches(self, other) || !reaches(other, self) {
+            return None;
+        }
+        let mut text = String::new();
+        let (mut ours, mut theirs) = (self.parts(), other.parts());
+        loop {
+            let part = match (ours.next(), theirs.next()) {
+                (None, None) => break,
+                (None, Some((_, part))) => part.replace("{+", "{"),
+                (Some((_, part)), None) => part.to_owned(),
+                (Some((Segment::Literal(one), part)), Some((Segment::Literal(two), _))) if one == two => {
+                    part.to_owned()
+                }
+                (Some((Segment::Literal(_), _)), Some((Segment::Literal(_), _))) => return None,
+                (Some((Segment::Literal(_), part)), Some(_))
+                | (Some(_), Some((Segment::Literal(_), part))) => part.to_owned(),
+                (Some((Segment::SlashParameter, _)), Some((Segment::Parameter, part))) => {
+                    part.replace('{', "{+")
+                }
+                (Some((Segment::Parameter, _)), Some((_, part))) => part.replace("{+", "{"),
+                (Some(_), Some((_, part))) => part.to_owned(),
+            };
+            text.extend(["/", &part]);
+        }
+        if self.is_prefix && other.is_prefix {
+            text.push_str("/{*rest}");
+        } else if text.is_empty() {
+            text.push('/');
+        }
+        Self::parse(&text).ok()
+    }
+
+    /// The segments, each with its text.
+    fn parts(&self) -> impl Iterator<Item = (&Segment, &str)> {
+        self.segments.iter().zip(self.text.split('/').skip(1))
+    }
+
+    /// The same template for an upstream that does not know `prefix`, which has no slash at its end.
+    pub(super) fn without(&self, prefix: &str) -> Option<Self> {
+        Self::parse(self.text.strip_prefix(prefix)?).ok()
+    }
+
+    /// A path that matches this template: `name` in the place of each parameter, and `rest` in that of the rest.
+    pub(super) fn sample(&self, name: &str, rest: &str) -> String {
+        let fixed = self.segments.iter().map(|segment| match segment {
+            Segment::Literal(literal) => literal,
+            Segment::Parameter | Segment::SlashParameter => name,
+        });
+        let segments: Vec<_> = fixed.chain(self.is_prefix.then_some(rest)).collect();
+        format!("/{}", segments.join("/"))
     }
 
     /// Whether `path`, which has the form of this template, has `%2F` only where the template allows it.
@@ -152,6 +208,29 @@ mod tests {
     fn templates_print_as_they_were_written() {
         for text in ["/", "/v1/auth", "/v1/{p}/x", "/v1/{+name}", "/{*rest}", "/v1/{*rest}"] {
             assert_eq!(Template::parse(text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn two_templates_meet_where_both_match() {
+        for (one, two, both) in [
+            ("/a/{x}", "/a/{y}", Some("/a/{y}")),
+            ("/a/{+x}", "/a/{y}", Some("/a/{+y}")),
+            ("/a/{x}", "/a/{+y}", Some("/a/{y}")),
+            ("/a/{x}", "/a/b", Some("/a/b")),
+            ("/a/b", "/{x}/{y}", Some("/a/b")),
+            ("/a/b", "/a/c", None),
+            ("/a", "/a/{x}", None),
+            ("/a/{*rest}", "/a/b/{+x}", Some("/a/b/{x}")),
+            ("/a/b/{+x}", "/a/{*rest}", Some("/a/b/{+x}")),
+            ("/a/{*rest}", "/a", None),
+            ("/a/{*rest}", "/{x}/b/{*rest}", Some("/a/b/{*rest}")),
+            ("/{*rest}", "/{*all}", Some("/{*rest}")),
+            ("/", "/", Some("/")),
+        ] {
+            let [first, second] = [one, two].map(|text| Template::parse(text).unwrap());
+            let met = first.meet(&second).map(|template| template.to_string());
+            assert_eq!(met.as_deref(), both, "{one} and {two}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! From a file to the configurations in it, and to what is wrong with them and where.
 
 mod json;
-mod node;
+pub(crate) mod node;
 mod origins;
 mod secrets;
 mod yaml;
@@ -115,8 +115,12 @@ fn judge_all(source: &Source) -> Result<Vec<Judged>, Unjudged> {
     Ok(vec![judge_node(top, source)])
 }
 
-/// JSON where it is that: YAML has other escapes.
-fn read(source: &Source) -> Result<Vec<Rc<Node>>, Note> {
+/// The documents in a source: JSON where it is that, for YAML has other escapes.
+///
+/// # Errors
+///
+/// Where it is neither, and why.
+pub(crate) fn read(source: &Source) -> Result<Vec<Rc<Node>>, Note> {
     if source.text().trim_ascii().is_empty() {
         return Ok(Vec::new());
     }
