@@ -96,6 +96,9 @@ need_browser() {
     need_chromium
     need_browser_packages
     build_testbed_gateway
+    step cargo build -p gatectl
+    GATECTL=$(target_dir)/debug/gatectl
+    export GATECTL
 }
 
 need_plugins() {

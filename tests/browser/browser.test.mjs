@@ -2,3 +2,4 @@
 
 import './swagger.mjs';
 import './cors.mjs';
+import './routes.mjs';

@@ -1,6 +1,10 @@
 // Makes the pictures of README anew: node tests/browser/screenshots.mjs FOLDER, or `./build.sh screenshots`.
 
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 import { startChromium } from './chromium.mjs';
 import { startGateway } from './gateway.mjs';
@@ -15,6 +19,7 @@ const shown = { ...gateway, url: 'http://api.keptn.example.com' };
 const browser = await startChromium(`--host-resolver-rules=MAP api.keptn.example.com:80 ${new URL(gateway.url).host}`);
 try {
     await swaggerUi();
+    await routesPage();
 } finally {
     await browser.close();
     await gateway.stop();
@@ -34,6 +39,23 @@ async function swaggerUi() {
     await swagger.execute('GET /project/{projectName}', { parameters: { projectName: 'sockshop' } });
     await page.evaluate(() => window.scrollTo(0, 0));
     await picture(page, 'swagger-ui.png');
+}
+
+/** The page of `gatectl routes` for a gateway that lets only described operations through. */
+async function routesPage() {
+    const scratch = await mkdtemp(join(tmpdir(), 'browser-'));
+    try {
+        const configuration = join(scratch, 'gateway.json');
+        const file = join(scratch, 'routes.html');
+        await writeFile(configuration, '{ "policy": "strict", "internal": "deny" }');
+        execFileSync(process.env.GATECTL || 'gatectl', ['routes', '--config', configuration, '--output', file]);
+        const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+        await page.goto(pathToFileURL(file).href);
+        await page.locator('#search').fill('stage');
+        await picture(page, 'routes.png');
+    } finally {
+        await rm(scratch, { recursive: true });
+    }
 }
 
 async function picture(page, name) {
