@@ -47,6 +47,10 @@ impl Walk<'_> {
             let message = "webhooks are calls that the service makes: no routes";
             self.files.warning(&webhooks.spot, message, "");
         }
+        if let Some(paths) = fields.get("x-ms-paths") {
+            let message = "these paths are told apart by their queries, which the gateway never looks at";
+            self.files.problem(&paths.spot, message, "describe them without, below \"paths\"");
+        }
         let Some(paths) = fields.get("paths") else {
             // A description of webhooks alone is a description.
             if fields.get("webhooks").is_none() && fields.get("components").is_none() {
@@ -116,6 +120,10 @@ impl Walk<'_> {
                 for field in self.files.fields(&field.value, "object of operations").0 {
                     self.no_method(&field);
                 }
+            }
+            "x-amazon-apigateway-any-method" => {
+                let message = "this stands for all methods, of which nobody says which there are";
+                self.files.problem(&field.spot, message, "write an operation for each");
             }
             _ if key.starts_with("x-") => {}
             "trace" | "query" => self.no_method(field),

@@ -97,6 +97,24 @@ fn a_description_may_come_from_a_pipe() {
     assert!(run.stderr.contains("standard input:1:66: the file of this $ref cannot be read"), "{run}");
 }
 
+/// What YAML's `<<` takes over from elsewhere counts as if it stood there.
+#[test]
+fn merged_keys_are_keys() {
+    let text = b"openapi: 3.1.0
+x-private: &private { security: [{ key: [] }], x-internal: true }
+components: { securitySchemes: { key: { type: apiKey, in: header, name: x-token } } }
+paths:
+  /a: { get: { <<: *private } }
+  /b: { get: { <<: *private, security: [] } }
+";
+    let run = gatectl_reading(["import", "openapi", "-", "--format", "operations"], text);
+    assert_eq!(
+        (run.code, run.stdout.as_str()),
+        (0, "GET /a token internal\nGET /b public internal\n"),
+        "{run}"
+    );
+}
+
 /// A few lines that stand for very much are refused, and soon.
 #[test]
 fn bombs_do_not_go_off() {

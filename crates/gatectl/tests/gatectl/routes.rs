@@ -82,6 +82,8 @@ fn the_page_has_every_row() {
         let rows = list["routes"].as_array().unwrap();
         let found = page.matches("<tr data-access=").count();
         assert!(found == rows.len() && found > 0, "{line}: {found}");
+        let internal = rows.iter().filter(|row| row["internal"] == true).count();
+        assert_eq!(page.matches("data-internal=\"true\"").count(), internal, "{line}");
         assert_eq!(page.contains("What is not listed is refused."), !line.contains("--upstream"), "{line}");
         for access in ["public", "token", "upstream"] {
             let count = rows.iter().filter(|row| row["access"] == access).count();
