@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -11,8 +12,8 @@ use crate::outcome::{Exit, Outcome};
 use crate::source::{Note, Source};
 
 /// How many fields are looked at in all: a few `$ref`s to one large object, or aliases, could make each look at it
-/// again. Descriptions of thousands of operations need a hundredth of this.
-const MAX_FIELDS: usize = 10_000_000;
+/// again. Descriptions of a thousand operations need a hundredth of this.
+const MAX_FIELDS: usize = 2_000_000;
 
 /// Bytes of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -38,11 +39,43 @@ pub(super) struct Field {
 
 /// An object's fields.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Fields(pub(super) Vec<Field>);
+pub(super) struct Fields {
+    all: Vec<Field>,
+    places: HashMap<String, usize>,
+}
 
 impl Fields {
     pub(super) fn get(&self, key: &str) -> Option<&Field> {
-        self.0.iter().find(|field| field.key == key)
+        self.all.get(*self.places.get(key)?)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Field> {
+        self.all.iter()
+    }
+
+    /// Adds a field; one of the same key that is there already stays, and is handed back.
+    pub(super) fn add(&mut self, field: Field) -> Result<(), &Field> {
+        match self.places.entry(field.key.clone()) {
+            Entry::Occupied(first) => self.all.get(*first.get()).map_or(Ok(()), Err),
+            Entry::Vacant(place) => {
+                place.insert(self.all.len());
+                self.all.push(field);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl IntoIterator for Fields {
+    type Item = Field;
+    type IntoIter = std::vec::IntoIter<Field>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.all.into_iter()
     }
 }
 
@@ -207,6 +240,9 @@ impl Files {
             self.problem(&at.spot(), format!("this is no {what}"), "write an object");
             return fields;
         };
+        if !self.look_at(object.iter().count(), at) {
+            return fields;
+        }
         for (key, span) in &object.repeated {
             let spot = Spot { file: at.file, span: span.clone() };
             self.problem(&spot, format!("\"{key}\" stands here twice"), "keep one of them");
@@ -222,7 +258,7 @@ impl Files {
                 merged.push(value);
             } else {
                 let spot = Spot { file: at.file, span: entry.key_span.clone() };
-                fields.0.push(Field { key: entry.key.clone(), spot, value });
+                let _ = fields.add(Field { key: entry.key.clone(), spot, value });
             }
         }
         for value in merged {
@@ -232,14 +268,13 @@ impl Files {
             };
             // As deep as the file is, which the reader bounds.
             for source in sources {
-                for field in self.fields(&source, what).0 {
-                    if fields.get(&field.key).is_none() {
-                        fields.0.push(field);
-                    }
+                for field in self.fields(&source, what) {
+                    // What the object says itself holds.
+                    let _ = fields.add(field);
                 }
             }
         }
-        if self.look_at(fields.0.len(), at) { fields } else { Fields::default() }
+        fields
     }
 
     /// The items of a list.
@@ -248,8 +283,10 @@ impl Files {
             self.problem(&at.spot(), format!("this is no list of {what}"), "write a list");
             return Vec::new();
         };
-        let items: Vec<_> = items.iter().map(|item| at.with(item)).collect();
-        if self.look_at(items.len(), at) { items } else { Vec::new() }
+        if !self.look_at(items.len(), at) {
+            return Vec::new();
+        }
+        items.iter().map(|item| at.with(item)).collect()
     }
 
     fn look_at(&mut self, count: usize, at: &At) -> bool {

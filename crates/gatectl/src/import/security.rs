@@ -35,7 +35,7 @@ impl Schemes {
     pub(super) fn read(files: &mut Files, schemes: Option<&At>) -> Self {
         let mut known = HashMap::new();
         let fields = schemes.map(|schemes| files.fields(schemes, "object of security schemes"));
-        for field in fields.unwrap_or_default().0 {
+        for field in fields.unwrap_or_default() {
             let Some(scheme) = files.resolve(&field.value) else {
                 known.insert(field.key, None);
                 continue;
@@ -79,10 +79,10 @@ impl Schemes {
                 continue;
             }
             let schemes = files.fields(alternative, "requirement");
-            if schemes.0.is_empty() {
+            if schemes.is_empty() {
                 without = Some(alternative.spot());
             }
-            for scheme in schemes.0 {
+            for scheme in schemes {
                 asks = true;
                 self.tell(files, &scheme.key, &scheme.spot);
             }

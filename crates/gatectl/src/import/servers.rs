@@ -138,7 +138,7 @@ struct Variable {
 
 fn variables(files: &mut Files, variables: &At) -> Vec<Variable> {
     let mut found = Vec::new();
-    for field in files.fields(variables, "object of variables").0 {
+    for field in files.fields(variables, "object of variables") {
         let fields = files.fields(&field.value, "variable");
         let values = match fields.get("enum") {
             Some(values) => files.items(&values.value, "values"),

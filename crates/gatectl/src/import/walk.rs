@@ -59,7 +59,7 @@ impl Walk<'_> {
             return;
         };
         let Some(paths) = self.files.resolve(&paths.value) else { return };
-        for field in self.files.fields(&paths, "object of paths").0 {
+        for field in self.files.fields(&paths, "object of paths") {
             if !field.key.starts_with("x-") {
                 self.path(&field);
             }
@@ -83,7 +83,7 @@ impl Walk<'_> {
         }
         let is_internal = self.flag(&fields, "x-internal");
         let path = Path { template: template.as_ref(), fields: &fields, parameters, is_internal };
-        for field in &fields.0 {
+        for field in fields.iter() {
             self.field(&path, field);
         }
     }
@@ -94,15 +94,12 @@ impl Walk<'_> {
         let mut chain = Chain::default();
         let mut next = Some(at.clone());
         while let Some(at) = next {
-            for field in self.files.fields(&at, "object of operations").0 {
-                match all.get(&field.key).map(|first| first.spot.clone()) {
-                    _ if field.key == "$ref" => {}
-                    None => all.0.push(field),
-                    Some(first) => {
-                        let message =
-                            format!("\"{}\" stands beside the $ref and where that leads", field.key);
-                        self.files.problem(&first, message, "keep one of them: this one is imported");
-                    }
+            for field in self.files.fields(&at, "object of operations") {
+                if field.key != "$ref"
+                    && let Err(first) = all.add(field.clone())
+                {
+                    let message = format!("\"{}\" stands beside the $ref and where that leads", field.key);
+                    self.files.problem(&first.spot, message, "keep one of them: this one is imported");
                 }
             }
             next = if at.has_reference() { self.files.follow(&at, &mut chain) } else { None };
@@ -117,7 +114,7 @@ impl Walk<'_> {
             "summary" | "description" | "parameters" => {}
             "servers" if self.version == Version::OpenApi => {}
             "additionalOperations" => {
-                for field in self.files.fields(&field.value, "object of operations").0 {
+                for field in self.files.fields(&field.value, "object of operations") {
                     self.no_method(&field);
                 }
             }
