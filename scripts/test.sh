@@ -1,7 +1,7 @@
 # Sourced by build.sh: the tests, each stage by itself or all in this order.
 # shellcheck shell=bash
 
-test_stages=(native wasm hostcalls envoy run clients fuzz)
+test_stages=(native wasm hostcalls envoy run clients browser fuzz)
 
 run_tests() { # [STAGE [ARGUMENT FOR ITS RUNNER…]]
     local stage
@@ -61,15 +61,45 @@ test_clients() {
     need_plugins
     need_envoy
     need_go
-    # Envoy and the stand-ins, as a program for those who are not written in Rust.
-    step cargo build -p testbed --bin gateway
-    TESTBED_GATEWAY=$(target_dir)/debug/gateway
-    export TESTBED_GATEWAY
+    build_testbed_gateway
     (
         cd tests/clients
         # Go would repeat an old result: it does not see that the plugin has changed.
         step go test -count=1 "$@" ./...
     )
+}
+
+# Envoy and the stand-ins, as a program for those who are not written in Rust.
+build_testbed_gateway() {
+    step cargo build -p testbed --bin gateway
+    TESTBED_GATEWAY=$(target_dir)/debug/gateway
+    export TESTBED_GATEWAY
+}
+
+# What people see in a browser, which is a real one.
+test_browser() {
+    need_browser
+    # Not by `node --test`: a file without a single test would be a test that passes.
+    step node --test-reporter=spec "$@" tests/browser/browser.test.mjs | tee "$scratch/browser.log" || exit
+    grep -q '^ℹ pass [1-9]' "$scratch/browser.log" || die "failed: not one test ran in a browser"
+}
+
+# docs/images, made anew.
+screenshots() {
+    [[ $# == 0 ]] || die "screenshots takes nothing, not: $*"
+    need_browser
+    step node tests/browser/screenshots.mjs docs/images
+}
+
+need_browser() {
+    need_plugins
+    need_envoy
+    need_chromium
+    need_browser_packages
+    build_testbed_gateway
+    step cargo build -p gatectl
+    GATECTL=$(target_dir)/debug/gatectl
+    export GATECTL
 }
 
 need_plugins() {

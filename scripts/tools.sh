@@ -194,6 +194,36 @@ need_node() {
     ((major >= node_oldest)) || die "node $(node --version) is too old: the wasm tests need $node_oldest or newer"
 }
 
+need_npm() {
+    need_node
+    have npm || apt "gets the browser tests' packages" npm
+}
+
+# The browser tests' packages, as their lock file has them.
+need_browser_packages() {
+    local folder=tests/browser
+    # npm empties node_modules before it fills it, so the copy is there only when all is.
+    if ! cmp -s $folder/package-lock.json $folder/node_modules/.installed; then
+        need_npm
+        say "the browser tests' packages: from npm, into $folder/node_modules"
+        step npm --prefix $folder ci --loglevel=error >&2
+        cp $folder/package-lock.json $folder/node_modules/.installed
+    fi
+    need_node
+}
+
+# Sets and exports CHROMIUM.
+need_chromium() {
+    if [[ -n ${CHROMIUM:-} ]]; then
+        [[ -x $CHROMIUM ]] || die "CHROMIUM=$CHROMIUM cannot be run: name a Chromium or Chrome, or unset it"
+        say "Chromium: $CHROMIUM, as CHROMIUM asks"
+    else
+        have chromium || apt "the browser that opens Swagger UI in the tests" chromium
+        CHROMIUM=$(command -v chromium) || die "Debian's chromium is not on PATH"
+    fi
+    export CHROMIUM
+}
+
 # Sets cargo_deny.
 need_cargo_deny() {
     [[ -d $cache/cargo-deny-$cargo_deny_version ]] || say "cargo-deny $cargo_deny_version: building it (about 5 minutes, once)"

@@ -5,7 +5,9 @@ use clap::{Parser, Subcommand};
 use crate::cert::CertArgs;
 use crate::completions::CompletionsArgs;
 use crate::explain::ExplainArgs;
+use crate::import::ImportArgs;
 use crate::render::{DomainArgs, RenderArgs};
+use crate::routes::RoutesArgs;
 use crate::status::StatusArgs;
 use crate::style::Color;
 use crate::token::TokenArgs;
@@ -35,6 +37,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Validate(ValidateArgs),
     Explain(ExplainArgs),
+    Routes(RoutesArgs),
+    Import(ImportArgs),
     Render(RenderArgs),
     Domain(DomainArgs),
     Cert(CertArgs),

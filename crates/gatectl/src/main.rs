@@ -10,12 +10,14 @@ mod domain;
 mod draft;
 mod explain;
 mod findings;
+mod import;
 mod input;
 mod lines;
 mod outcome;
 mod recognise;
 mod redact;
 mod render;
+mod routes;
 mod secret;
 mod source;
 mod status;
@@ -48,6 +50,8 @@ fn run(command: &Command) -> Outcome {
     match command {
         Command::Validate(args) => validate::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Routes(args) => routes::run(args, style::width()),
+        Command::Import(args) => import::run(args),
         Command::Render(args) => render::render(args),
         Command::Domain(args) => render::domain(args),
         Command::Cert(args) => cert::run(args, SystemTime::now()),

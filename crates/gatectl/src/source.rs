@@ -166,6 +166,11 @@ impl Source {
         (line, start..start.saturating_add(text.trim_end_matches(['\n', '\r']).len()))
     }
 
+    /// The number of the line that `at` is in, from 1.
+    pub(crate) fn line(&self, at: usize) -> usize {
+        self.line_of(at).0
+    }
+
     /// The first line of `span` as it is shown, and `span` in it.
     pub(crate) fn in_line(&self, span: &Range<usize>) -> (&str, Range<usize>) {
         let (_, line) = self.line_of(span.start);

@@ -1,8 +1,7 @@
 //! Envoy's configuration for a test, made from the `envoy.yaml` that users run.
 
-use crate::{Error, Result};
-use saphyr::{LoadableYamlNode, Scalar, Yaml};
-use serde_json::{Map, Value, json};
+use crate::{Error, Result, yaml};
+use serde_json::{Value, json};
 use std::{env, fs, net::SocketAddr, path::Path};
 
 /// The plugin's place in the shipped file. Whoever still has it when Envoy starts gets `$PLUGIN_WASM`.
@@ -33,9 +32,7 @@ impl Bootstrap {
 
     /// As [`Bootstrap::shipped`], from other YAML.
     pub fn from_yaml(text: &str) -> Self {
-        let documents =
-            Yaml::load_from_str(text).unwrap_or_else(|error| panic!("the bootstrap is not YAML: {error}"));
-        Self::from_json(documents.first().map(to_json).unwrap_or_default())
+        Self::from_json(yaml::to_json(text))
     }
 
     /// As [`Bootstrap::shipped`], from JSON.
@@ -330,24 +327,4 @@ fn point_at(cluster: &mut Value, address: SocketAddr) -> Value {
     let endpoint = cluster.pointer_mut("/load_assignment/endpoints/0/lb_endpoints/0/endpoint");
     let place = &mut endpoint.expect("a cluster with an endpoint")["address"];
     std::mem::replace(place, socket_address(address))
-}
-
-fn to_json(yaml: &Yaml<'_>) -> Value {
-    match yaml {
-        Yaml::Value(Scalar::Null) => Value::Null,
-        Yaml::Value(Scalar::Boolean(value)) => json!(value),
-        Yaml::Value(Scalar::Integer(value)) => json!(value),
-        Yaml::Value(Scalar::FloatingPoint(value)) => json!(value.into_inner()),
-        Yaml::Value(Scalar::String(value)) => json!(value),
-        Yaml::Sequence(list) => list.iter().map(to_json).collect(),
-        Yaml::Mapping(map) => {
-            let pair = |(key, value): (&Yaml<'_>, &Yaml<'_>)| {
-                let key =
-                    key.as_str().unwrap_or_else(|| panic!("a key of the bootstrap is no text: {key:?}"));
-                (key.to_owned(), to_json(value))
-            };
-            Value::Object(map.iter().map(pair).collect::<Map<_, _>>())
-        }
-        other => panic!("the bootstrap has YAML that Envoy does not read: {other:?}"),
-    }
 }

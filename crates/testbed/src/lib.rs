@@ -30,6 +30,7 @@ mod error;
 pub mod keptn;
 mod process;
 pub mod wait;
+mod yaml;
 
 pub use bootstrap::Bootstrap;
 pub use envoy::Envoy;

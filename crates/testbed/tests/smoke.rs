@@ -160,6 +160,45 @@ async fn a_resources_name_is_unescaped_once() {
     }
 }
 
+/// What Swagger UI shows and what the stand-ins do: the same methods for each path, and what is not implemented says so.
+#[tokio::test]
+async fn the_descriptions_are_true() {
+    let bed = Bed::start().await;
+    for (prefix, base, described) in
+        [("", "/v1", 7), ("/configuration-service", "/configuration-service/v1", 39)]
+    {
+        let page = bed.send(Request::get(format!("{prefix}/swagger-ui/swagger.yaml"))).await.text();
+        assert!(page.contains(&format!("\nbasePath: {base}\n")) && page.contains("name: x-token"), "{page}");
+        let document = bed.send(Request::get(format!("{prefix}/swagger.json"))).await.json();
+        assert_eq!(document["basePath"], "/v1");
+        let mut operations = 0;
+        for (template, item) in document["paths"].as_object().unwrap() {
+            let path = template.replace("{projectName}", "p").replace("{stageName}", "dev");
+            let path = path.replace("{serviceName}", "carts").replace("{resourceURI}", "a%2Fb");
+            let path = format!("{prefix}/v1{path}");
+            let methods: Vec<_> = item
+                .as_object()
+                .unwrap()
+                .iter()
+                .filter(|(name, _)| *name != "parameters")
+                .map(|(method, operation)| (method.to_uppercase(), operation))
+                .collect();
+            let names: Vec<&str> = methods.iter().map(|(name, _)| name.as_str()).collect();
+            let other = bed.send(Request::new("PATCH", &path)).await;
+            assert_eq!((other.status, other.header("allow").unwrap()), (405, names.join(",")), "{path}");
+            for (method, operation) in &methods {
+                let answer = bed.send(Request::new(method, &path).header("x-token", TOKEN)).await;
+                let missing = operation["responses"].get("501").is_some();
+                assert_eq!(answer.status == 501, missing, "{method} {path}: {answer:?}");
+                assert!(!matches!(answer.status, 401 | 405), "{method} {path}: {answer:?}");
+                assert!(!answer.text().contains("was not found"), "{method} {path}: {answer:?}");
+            }
+            operations += methods.len();
+        }
+        assert_eq!(operations, described, "{prefix}");
+    }
+}
+
 #[tokio::test]
 async fn orders_are_seen_through_envoy() {
     let bed = Bed::start().await;

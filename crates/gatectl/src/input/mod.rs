@@ -8,7 +8,7 @@ mod configuration;
 mod envoy;
 mod json;
 mod kubernetes;
-mod node;
+pub(crate) mod node;
 mod origins;
 mod secrets;
 mod text;
@@ -193,8 +193,12 @@ fn nothing(found: &Found) -> Unjudged {
     }
 }
 
-/// JSON where it is that: YAML has other escapes.
-fn read(source: &Source) -> Result<Vec<Rc<Node>>, Note> {
+/// The documents in a source: JSON where it is that, for YAML has other escapes.
+///
+/// # Errors
+///
+/// Where it is neither, and why.
+pub(crate) fn read(source: &Source) -> Result<Vec<Rc<Node>>, Note> {
     if source.text().trim_ascii().is_empty() {
         return Ok(Vec::new());
     }

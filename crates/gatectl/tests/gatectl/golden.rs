@@ -28,6 +28,8 @@ fn actual() -> BTreeMap<String, String> {
     all.extend(crate::token::golden());
     all.extend(crate::status::golden());
     all.extend(crate::completions::golden());
+    all.extend(crate::routes::golden());
+    all.extend(crate::import::golden());
     all
 }
 

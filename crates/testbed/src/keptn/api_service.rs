@@ -9,6 +9,7 @@ use super::{
     request::Request,
     server::{Handler, Settings, StandIn},
     store::{Project, Stage, Store},
+    swagger::Swagger,
 };
 use crate::Result;
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -50,6 +51,7 @@ impl ApiService {
             tokens: Mutex::new(BTreeSet::from([secret_token.to_owned()])),
             events: Mutex::default(),
             log_stream: Arc::default(),
+            swagger: Swagger::of_api_service(settings),
             store: OnceLock::new(),
         });
         Ok(Self { stand_in: StandIn::start(handler.clone(), settings)?, handler })
@@ -111,6 +113,7 @@ struct ApiHandler {
     tokens: Mutex<BTreeSet<String>>,
     events: Mutex<Vec<Value>>,
     log_stream: Arc<LogStream>,
+    swagger: Swagger,
     store: OnceLock<Arc<Mutex<Store>>>,
 }
 
@@ -121,17 +124,14 @@ impl Handler for ApiHandler {
         match request.path() {
             "/" => return self.log_stream.answer(request, &self.secret),
             "/swagger-ui" => return Reply::status(302).header("location", "/swagger-ui/").into(),
-            "/swagger.json" => {
-                return Reply::status(200)
-                    .body("application/json", r#"{"swagger":"2.0","basePath":"/v1"}"#)
-                    .into();
-            }
             "/v1/docs" => {
                 let page = "<!DOCTYPE html><title>keptn api</title><redoc spec-url='/swagger.json'></redoc>";
                 return Reply::status(200).body("text/html; charset=utf-8", page).into();
             }
-            path if path.starts_with("/swagger-ui/") => return swagger_file(request, "keptn api").into(),
             _ => {}
+        }
+        if let Some(file) = self.swagger.file(request) {
+            return file.into();
         }
         let segments = request.segments();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
@@ -274,20 +274,5 @@ fn create_service(store: &mut Store, project: &str, body: &Value) {
     let stages = store.projects.get_mut(project).into_iter().flat_map(|project| project.stages.values_mut());
     for stage in stages {
         stage.services.entry(name.to_owned()).or_default();
-    }
-}
-
-/// Go's file server on the folder with the Swagger pages.
-pub(super) fn swagger_file(request: &Request, title: &str) -> Reply {
-    match request.path().strip_prefix("/swagger-ui/") {
-        Some("" | "index.html") => {
-            let page = format!("<!DOCTYPE html><title>{title}</title><div id=\"swagger-ui\"></div>");
-            Reply::status(200).body("text/html; charset=utf-8", page)
-        }
-        Some("swagger.yaml") => {
-            let yaml = format!("swagger: \"2.0\"\ninfo:\n  title: {title}\nbasePath: /v1\n");
-            Reply::status(200).body("application/octet-stream", yaml)
-        }
-        _ => Reply::status(404).body("text/plain; charset=utf-8", "404 page not found\n"),
     }
 }

@@ -6,6 +6,7 @@ use super::{
     request::Request,
     server::{Handler, Settings, StandIn},
     store::{Level, Project, Stage, Store},
+    swagger::Swagger,
 };
 use crate::Result;
 use serde_json::{Value, json};
@@ -40,7 +41,11 @@ impl ConfigurationService {
     )]
     pub async fn start_with(settings: &Settings) -> Result<Self> {
         let store = Arc::new(Mutex::new(Store::default()));
-        let stand_in = StandIn::start(Arc::new(ConfigurationHandler(store.clone())), settings)?;
+        let handler = ConfigurationHandler {
+            store: store.clone(),
+            swagger: Swagger::of_configuration_service(settings),
+        };
+        let stand_in = StandIn::start(Arc::new(handler), settings)?;
         Ok(Self { stand_in, store })
     }
 
@@ -79,18 +84,16 @@ impl fmt::Debug for ConfigurationService {
 
 const JSON: &[&str] = &["application/json"];
 
-struct ConfigurationHandler(Arc<Mutex<Store>>);
+struct ConfigurationHandler {
+    store: Arc<Mutex<Store>>,
+    swagger: Swagger,
+}
 
 impl Handler for ConfigurationHandler {
     fn answer(&self, request: &Request) -> Answer {
         let path = request.path();
-        if path == "/swagger.json" {
-            return Reply::status(200)
-                .body("application/json", r#"{"swagger":"2.0","basePath":"/v1"}"#)
-                .into();
-        }
-        if path.starts_with("/swagger-ui/") {
-            return super::api_service::swagger_file(request, "Configuration Service API").into();
+        if let Some(file) = self.swagger.file(request) {
+            return file.into();
         }
         let segments = request.segments();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
@@ -176,7 +179,7 @@ fn project_json(name: &str, project: &Project) -> Value {
 impl ConfigurationHandler {
     fn list_of_projects(&self, request: &Request) -> Answered {
         allow(request, &["GET", "POST"])?;
-        let mut store = self.0.lock().unwrap();
+        let mut store = self.store.lock().unwrap();
         if request.method == "GET" {
             let all = store.projects.iter().map(|(name, project)| project_json(name, project)).collect();
             return page(request, "projects", all);
@@ -191,7 +194,7 @@ impl ConfigurationHandler {
 
     fn project(&self, request: &Request, name: &str) -> Answered {
         allow(request, &["DELETE", "GET", "PUT"])?;
-        let mut store = self.0.lock().unwrap();
+        let mut store = self.store.lock().unwrap();
         match request.method.as_str() {
             "GET" => {
                 let project = store.projects.get(name).ok_or_else(|| error(404, "Project not found"))?;
@@ -207,7 +210,7 @@ impl ConfigurationHandler {
 
     fn list_of_stages(&self, request: &Request, project: &str) -> Answered {
         allow(request, &["GET", "POST"])?;
-        let mut store = self.0.lock().unwrap();
+        let mut store = self.store.lock().unwrap();
         let missing = if request.method == "GET" { 404 } else { 400 };
         let project =
             store.projects.get_mut(project).ok_or_else(|| error(missing, "Project does not exist"))?;
@@ -227,7 +230,7 @@ impl ConfigurationHandler {
         allow(request, &["DELETE", "GET", "PUT"])?;
         match request.method.as_str() {
             "GET" => {
-                let store = self.0.lock().unwrap();
+                let store = self.store.lock().unwrap();
                 let project = store.projects.get(project).ok_or_else(|| error(404, "Project not found"))?;
                 let stage = project.stages.get(name).ok_or_else(|| error(404, "Stage not found"))?;
                 Ok(produced(200, &stage_json(name, stage)))
@@ -239,7 +242,7 @@ impl ConfigurationHandler {
 
     fn list_of_services(&self, request: &Request, project: &str, stage: &str) -> Answered {
         allow(request, &["GET", "POST"])?;
-        let mut store = self.0.lock().unwrap();
+        let mut store = self.store.lock().unwrap();
         let missing = if request.method == "GET" { 404 } else { 400 };
         let project =
             store.projects.get_mut(project).ok_or_else(|| error(missing, "Project does not exist"))?;
@@ -263,7 +266,7 @@ impl ConfigurationHandler {
         allow(request, &["DELETE", "GET", "PUT"])?;
         match request.method.as_str() {
             "GET" => {
-                let store = self.0.lock().unwrap();
+                let store = self.store.lock().unwrap();
                 let project = store.projects.get(project).ok_or_else(|| error(404, "Project not found"))?;
                 let stage = project.stages.get(stage).ok_or_else(|| error(404, "Stage not found"))?;
                 if !stage.services.contains_key(name) {
@@ -287,7 +290,7 @@ impl ConfigurationHandler {
     fn list_of_resources(&self, request: &Request, level: Level<'_>) -> Answered {
         allow(request, &["GET", "POST", "PUT"])?;
         implemented(request, level, "")?;
-        let mut store = self.0.lock().unwrap();
+        let mut store = self.store.lock().unwrap();
         let missing = if request.method == "GET" { 404 } else { 400 };
         let resources =
             store.resources(level).map_err(|who| error(missing, format!("{who} does not exist")))?;
@@ -313,7 +316,7 @@ impl ConfigurationHandler {
         implemented(request, level, "ResourceURI")?;
         // Judged before anything is looked up; the name in it is required, but the path's is the one that counts.
         let given = if request.method == "PUT" { body(request, &["resourceURI"])? } else { Value::default() };
-        let mut store = self.0.lock().unwrap();
+        let mut store = self.store.lock().unwrap();
         let missing = if request.method == "GET" { 404 } else { 400 };
         let resources =
             store.resources(level).map_err(|who| error(missing, format!("{who} does not exist")))?;

@@ -16,6 +16,7 @@ mod sending;
 mod server;
 mod serving;
 mod store;
+mod swagger;
 mod tap;
 
 pub use self::{

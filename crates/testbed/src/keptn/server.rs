@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use std::{
     fmt,
     net::SocketAddr,
+    path::PathBuf,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
@@ -25,18 +26,24 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// How a stand-in listens.
+/// How a stand-in listens, and what it has at hand.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Where. Port 0 lets the kernel choose.
     pub address: SocketAddr,
     /// After this time without a request a connection is closed: 10 s, as go-swagger's servers do.
     pub idle_timeout: Duration,
+    /// The folder of npm's swagger-ui-dist, which Swagger UI is made of. Without it, /swagger-ui/ is an empty page.
+    pub swagger_ui: Option<PathBuf>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { address: SocketAddr::from(([127, 0, 0, 1], 0)), idle_timeout: Duration::from_secs(10) }
+        Self {
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            idle_timeout: Duration::from_secs(10),
+            swagger_ui: None,
+        }
     }
 }
 
