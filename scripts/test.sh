@@ -19,6 +19,8 @@ run_tests() { # [STAGE [ARGUMENT FOR ITS RUNNER…]]
 # Rules, properties, the corpus, the documents' examples.
 test_native() {
     need_rust
+    # What gatectl takes a curl line for is compared with what curl sends.
+    need_curl
     step cargo test -p gate -p gatectl -p wasm-info "$@"
 }
 
