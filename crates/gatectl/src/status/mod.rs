@@ -56,7 +56,7 @@ Examples:
   gatectl status --endpoint https://api.keptn.example.org --connect-to 192.0.2.7:31390
   gatectl status --endpoint http://localhost:8080 --host api.keptn")]
 pub(crate) struct StatusArgs {
-    /// Where the gateway is, such as https://api.keptn.example.org; https is assumed.
+    /// Where the gateway is, such as `https://api.keptn.example.org`; https is assumed.
     #[arg(long, value_name = "URL")]
     endpoint: String,
 
