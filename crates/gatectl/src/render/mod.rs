@@ -164,19 +164,11 @@ fn write(folder: &Path, files: &[(PathBuf, String)], outcome: &mut Outcome) {
         }
         Err(failure) => {
             failure.problems.iter().for_each(|why| outcome.cannot_run(why));
-            outcome.cannot_run(&what_was_put(folder, &failure));
+            failure.left.iter().for_each(|left| outcome.cannot_run(left));
+            if failure.left.is_empty() {
+                outcome.cannot_run("gatectl: nothing is changed");
+            }
         }
-    }
-}
-
-/// What became of the folder when not all could be written.
-fn what_was_put(folder: &Path, failure: &write::Failure) -> String {
-    let names = failure.put.iter().map(|path| visible(&folder.join(path).to_string_lossy()));
-    match names.collect::<Vec<_>>().join(", ").as_str() {
-        "" => "gatectl: nothing is changed".to_owned(),
-        names => format!(
-            "gatectl: already written: {names}\n  help: the rest is as it was: run it again before you apply the folder"
-        ),
     }
 }
 
