@@ -9,6 +9,7 @@ use crate::cert::CertArgs;
 use crate::render::{DomainArgs, RenderArgs};
 use crate::request::Answer;
 use crate::style::Color;
+use crate::validate::ValidateArgs;
 use crate::verify::VerifyArgs;
 
 /// Checks and explains keptn-gateway's configuration, with the code that decides inside Envoy; makes its manifests
@@ -32,22 +33,6 @@ pub(crate) enum Command {
     Domain(DomainArgs),
     Cert(CertArgs),
     Verify(VerifyArgs),
-}
-
-/// Says everything that is wrong with configurations, or will surprise, and where.
-///
-/// A FILE is the plugin's configuration as JSON or YAML, or an Envoy bootstrap with the http filter
-/// `keptn-gateway` in it, such as envoy.yaml. Other shapes are not looked into yet.
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Exit codes:
-  0  all files are good; there may be warnings, on standard output
-  1  problems were found; they are on standard output
-  2  a file cannot be read, or is neither JSON nor YAML; why is on standard error")]
-pub(crate) struct ValidateArgs {
-    /// The files, judged in this order; `-` is standard input.
-    #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
 }
 
 /// Says what the gateway would do with a request, and why.

@@ -11,6 +11,7 @@ mod explain;
 mod input;
 mod lines;
 mod outcome;
+mod recognise;
 mod redact;
 mod render;
 mod request;

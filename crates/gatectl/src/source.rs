@@ -47,6 +47,34 @@ pub(crate) struct Note {
     pub(crate) quote: Option<(String, Range<usize>)>,
 }
 
+/// Where something is: lines and characters, counted from 1. The end is what comes after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+    pub(crate) end_line: usize,
+    pub(crate) end_column: usize,
+}
+
+/// Why a file cannot be read.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// Its name, and why not.
+    Whole(String, String),
+    /// It is no text: as much of it as is, and where it ends.
+    At(Box<Source>, Note),
+}
+
+impl Unread {
+    /// Whole lines.
+    fn show(&self) -> String {
+        match self {
+            Self::Whole(name, why) => format!("{name}: {why}"),
+            Self::At(source, note) => source.show(note),
+        }
+    }
+}
+
 impl Source {
     /// Reads a file; `-` is standard input.
     ///
@@ -54,7 +82,16 @@ impl Source {
     ///
     /// A line that says why not.
     pub(crate) fn read(path: &Path) -> Result<Self, String> {
-        let (name, bytes) = read_file(path)?;
+        Self::open(path).map_err(|why| why.show())
+    }
+
+    /// Reads a file; `-` is standard input.
+    ///
+    /// # Errors
+    ///
+    /// Why not, and where.
+    pub(crate) fn open(path: &Path) -> Result<Self, Unread> {
+        let (name, bytes) = bytes_of(path).map_err(|(name, why)| Unread::Whole(name, why))?;
         match String::from_utf8(bytes) {
             Ok(text) => Ok(Self::new(name, text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned())),
             Err(error) => {
@@ -68,7 +105,7 @@ impl Source {
                     help: Some("save the file as UTF-8".to_owned()),
                     quote: None,
                 };
-                Err(source.show(&note))
+                Err(Unread::At(Box::new(source), note))
             }
         }
     }
@@ -106,6 +143,11 @@ impl Source {
         &self.name
     }
 
+    /// The last part of the name.
+    pub(crate) fn file_name(&self) -> &str {
+        self.name.rsplit(['/', '\\']).next().unwrap_or(&self.name)
+    }
+
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
@@ -132,13 +174,32 @@ impl Source {
         (text, within(span.start)..within(span.end.max(span.start)))
     }
 
+    /// The line and the column of a byte.
+    fn line_and_column(&self, at: usize) -> (usize, usize) {
+        let (number, line) = self.line_of(at);
+        let text = self.text.get(line.clone()).unwrap_or_default();
+        let before = floor(text, at.saturating_sub(line.start));
+        let before =
+            if self.is_ascii { before } else { text.get(..before).unwrap_or_default().chars().count() };
+        (number, before.saturating_add(1))
+    }
+
+    /// Where `span` is.
+    pub(crate) fn place(&self, span: &Range<usize>) -> Place {
+        let (line, column) = self.line_and_column(span.start);
+        let (end_line, end_column) = self.line_and_column(span.end.max(span.start));
+        Place { line, column, end_line, end_column }
+    }
+
     /// `note` with its position, its line, a caret and its help, as whole lines.
     pub(crate) fn show(&self, note: &Note) -> String {
-        let (number, line) = self.line_of(note.span.start);
+        self.show_in(note, None)
+    }
+
+    /// The same, and which part of the source it is `within`.
+    pub(crate) fn show_in(&self, note: &Note, within: Option<&str>) -> String {
+        let (number, column) = self.line_and_column(note.span.start);
         let (text, span) = self.in_line(&note.span);
-        let before = self.text.get(line.start..line.start.saturating_add(span.start)).unwrap_or_default();
-        let before = if self.is_ascii { before.len() } else { before.chars().count() };
-        let column = before.saturating_add(1);
         let (shown, before, marked) = excerpt(text, span);
 
         let gutter = " ".repeat(number.to_string().len());
@@ -162,6 +223,9 @@ impl Source {
             let _ =
                 writeln!(out, "{gutter}         {}{mark}{}{mark:#}", " ".repeat(before), "^".repeat(marked));
         }
+        if let Some(within) = within {
+            let _ = writeln!(out, "{FAINT}{gutter} ={FAINT:#} in: {}", visible(within));
+        }
         if let Some(help) = &note.help {
             let _ = writeln!(out, "{FAINT}{gutter} ={FAINT:#} {HELP}help:{HELP:#} {}", visible(help));
         }
@@ -175,6 +239,10 @@ impl Source {
 ///
 /// A line that says why it cannot be read.
 pub(crate) fn read_file(path: &Path) -> Result<(String, Vec<u8>), String> {
+    bytes_of(path).map_err(|(name, why)| format!("{name}: {why}"))
+}
+
+fn bytes_of(path: &Path) -> Result<(String, Vec<u8>), (String, String)> {
     let (name, bytes) = if path == Path::new("-") {
         ("standard input".to_owned(), read(io::stdin().lock()))
     } else {
@@ -182,7 +250,7 @@ pub(crate) fn read_file(path: &Path) -> Result<(String, Vec<u8>), String> {
     };
     match bytes {
         Ok(bytes) => Ok((name, bytes)),
-        Err(error) => Err(format!("{name}: cannot be read: {error}")),
+        Err(error) => Err((name, format!("cannot be read: {error}"))),
     }
 }
 

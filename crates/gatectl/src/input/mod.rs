@@ -1,55 +1,95 @@
 //! From a file to the configurations in it, and to what is wrong with them and where.
+//!
+//! Where it stands in another document, that is read as far as is needed to find it: [`envoy`], [`kubernetes`]; and
+//! where it is text of that document, [`text`] turns places in the text into places in the file.
 
+mod bootstrap;
+mod configuration;
+mod envoy;
 mod json;
+mod kubernetes;
 mod node;
 mod origins;
 mod secrets;
+mod text;
 mod yaml;
 
 use core::ops::Range;
 use std::rc::Rc;
 
-use gate::config::{Config, Excerpt, Problem, Problems, Step};
+use gate::config::Config;
 use serde_json::Value;
 
+use crate::recognise::{NAME, WASM};
 use crate::source::{Note, Source};
-use node::{Data, Node};
-use origins::Origins;
+use kubernetes::Object;
+use node::{Data, Node, Style};
 
-/// The name of the http filter, of the plugin and of its root.
-const NAME: &str = "keptn-gateway";
-
-/// The end of the type's name that Envoy's wasm filter is configured with.
-const WASM_FILTER: &str = "/envoy.extensions.filters.http.wasm.v3.Wasm";
-
-/// Keys that stand at the top of an Envoy bootstrap, and none of them in ours.
-const BOOTSTRAP: [&str; 8] = [
-    "admin",
-    "bootstrap_extensions",
-    "dynamic_resources",
-    "dynamicResources",
-    "layered_runtime",
-    "node",
-    "static_resources",
-    "staticResources",
-];
+/// How many objects are named where none of them is ours.
+const NAMED: usize = 5;
 
 /// One configuration of the gateway, found in a source, and judged.
 #[derive(Debug, Default)]
 pub(crate) struct Judged {
+    /// The object that it was found in, where a source has more than it: `ConfigMap keptn/gateway (document 2)`.
+    pub(crate) object: Option<String>,
     /// The configuration, if nothing is wrong with it.
     pub(crate) config: Option<Config>,
     /// What is wrong with it.
     pub(crate) notes: Vec<Note>,
     /// What is valid in it, but may surprise.
     pub(crate) warnings: Vec<Note>,
+    /// What is wrong, or may surprise, in how Envoy or Istio is told to run the filter.
+    pub(crate) around: Vec<Note>,
     /// What it says, as JSON.
     pub(crate) value: Value,
-    /// Where `hosts` and the names of `upstreams` stand in it: their places, and notes without words. What
-    /// becomes of these is not the core's to judge.
+    /// Where `hosts`, `auth.cluster` and the names of `upstreams` stand in it: their places, and notes without words.
+    /// What becomes of these is not the core's to judge.
     pub(crate) marks: Vec<Note>,
     /// The bytes of the source that are not to be shown.
     secrets: Vec<Range<usize>>,
+}
+
+impl Judged {
+    /// All defaults.
+    fn defaults() -> Self {
+        Self { config: Config::from_value(&Value::Null).ok(), ..Self::default() }
+    }
+
+    /// Something else stands in the place of a configuration.
+    fn wrong(note: Note) -> Self {
+        Self { notes: vec![note], ..Self::default() }
+    }
+}
+
+/// What was found in a source.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// In the order of the source.
+    pub(crate) judged: Vec<Judged>,
+    /// The objects of Kubernetes' that have none of it.
+    objects: Vec<String>,
+    /// The plugins among them: somebody else's.
+    pub(crate) plugins: Vec<String>,
+}
+
+/// Why there is nothing to judge.
+#[derive(Debug)]
+pub(crate) enum Unjudged {
+    /// It cannot be read: where, and why.
+    At(Note),
+    /// Nothing of ours is in it: what else is, and where ours would be looked for.
+    Nothing { message: String, help: String },
+}
+
+impl Unjudged {
+    /// Whole lines.
+    pub(crate) fn show(&self, source: &Source) -> String {
+        match self {
+            Self::At(note) => source.show(note),
+            Self::Nothing { message, help } => format!("{}: {message}\n  help: {help}", source.name()),
+        }
+    }
 }
 
 /// Judges the configurations in a source: at least one. From then on the source shows no secrets.
@@ -58,61 +98,99 @@ pub(crate) struct Judged {
 ///
 /// Whole lines that say why there is nothing to judge.
 pub(crate) fn judge(source: &mut Source) -> Result<Vec<Judged>, String> {
-    match judge_all(source) {
-        Ok(judged) => {
-            let secrets = judged.iter().flat_map(|judged| judged.secrets.iter().cloned());
-            source.hide(&secrets.collect::<Vec<_>>());
-            Ok(judged)
-        }
-        Err(Unjudged::At(note)) => {
-            source.hide(&secrets::unread(source.text()));
-            Err(source.show(&note))
-        }
-        Err(Unjudged::Whole(why)) => Err(why),
-    }
+    find(source, true).map(|found| found.judged).map_err(|why| why.show(source))
 }
 
+/// Finds and judges the configurations in a source: at least one in what was `asked` for, where a document of no known
+/// kind is meant to be one. From then on the source shows no secrets.
+///
+/// # Errors
+///
 /// Why there is nothing to judge.
-enum Unjudged {
-    At(Note),
-    Whole(String),
+pub(crate) fn find(source: &mut Source, asked: bool) -> Result<Found, Unjudged> {
+    let documents = read(source).map_err(|note| {
+        source.hide(&secrets::unread(source.text()));
+        Unjudged::At(note)
+    })?;
+    let mut hidden: Vec<_> = secrets::opaque(source.text()).collect();
+    documents.iter().for_each(|document| secrets::around(document, &mut hidden));
+    let found = find_all(&documents, source, asked);
+    hidden.extend(found.judged.iter().flat_map(|judged| judged.secrets.iter().cloned()));
+    source.hide(&hidden);
+    if asked && found.judged.is_empty() { Err(nothing(&found)) } else { Ok(found) }
 }
 
-fn judge_all(source: &Source) -> Result<Vec<Judged>, Unjudged> {
-    let documents = read(source).map_err(Unjudged::At)?;
-    let top = match documents.as_slice() {
-        [] => {
-            let data = Data::Scalar { value: Value::Null, style: node::Style::Plain };
-            return Ok(vec![judge_node(&Node { span: 0..0, data }, source)]);
-        }
-        [top] => top,
-        [_, second, ..] => {
-            let message = "there is more than one YAML document in this file".to_owned();
-            let help = Some("give each a file of its own".to_owned());
-            let span = second.span.clone();
-            return Err(Unjudged::At(Note { is_warning: false, span, message, help, quote: None }));
-        }
-    };
-    if BOOTSTRAP.iter().any(|key| top.get(key).is_some()) {
-        let mut found = Vec::new();
-        find(top, None, &mut found);
-        if found.is_empty() {
-            return Err(Unjudged::Whole(format!(
-                "{}: this Envoy configuration has no http filter {NAME}\n  help: its type is the one that ends \
-                 in {WASM_FILTER}, and it or its config is named {NAME}",
-                source.name()
-            )));
-        }
-        return Ok(found.into_iter().map(|filter| judge_filter(filter, source)).collect());
+fn find_all(documents: &[Rc<Node>], source: &Source, asked: bool) -> Found {
+    let mut found = Found::default();
+    let documents: Vec<_> = documents.iter().filter(|document| !document.is_null()).enumerate().collect();
+    if documents.is_empty() && asked {
+        let data = Data::Scalar { value: Value::Null, style: Style::Plain };
+        found.judged.push(configuration::judge(&Node { span: 0..0, data }, source));
     }
-    if top.get("apiVersion").is_some() && top.get("kind").is_some() {
-        return Err(Unjudged::Whole(format!(
-            "{}: this is a Kubernetes object, which is not looked into\n  help: give the plugin's configuration \
-             in a file of its own",
-            source.name()
-        )));
+    let is_known = |document: &Node| Object::is_one(document) || envoy::is_one(document);
+    let unknown_is_ours = asked && !documents.iter().any(|(_, document)| is_known(document));
+    let named = source.file_name().contains(NAME);
+    let several = documents.len() > 1;
+    for (index, document) in documents {
+        let number = several.then(|| format!("document {}", index.saturating_add(1)));
+        let objects = Object::all(document);
+        objects.iter().for_each(|object| found.judge_object(object, number.as_deref(), source));
+        let judged = if Object::is_one(document) {
+            if objects.is_empty() {
+                found.objects.push("an empty list".to_owned());
+            }
+            Vec::new()
+        } else if envoy::is_one(document) {
+            envoy::judge(document, source)
+        } else if unknown_is_ours || configuration::is_ours(document, named) {
+            vec![configuration::judge(document, source)]
+        } else {
+            Vec::new()
+        };
+        found.judged.extend(judged.into_iter().map(|judged| Judged { object: number.clone(), ..judged }));
     }
-    Ok(vec![judge_node(top, source)])
+    found
+}
+
+impl Found {
+    fn judge_object(&mut self, object: &Object<'_>, number: Option<&str>, source: &Source) {
+        let number = number.map(|number| format!(" ({number})")).unwrap_or_default();
+        let judged = object.judge(source);
+        if judged.is_empty() {
+            let name = format!("{object}{number}");
+            if object.is_plugin() {
+                self.plugins.push(name.clone());
+            }
+            self.objects.push(name);
+        }
+        self.judged.extend(judged.into_iter().map(|judged| {
+            let part = judged.object.map(|part| format!(", {part}")).unwrap_or_default();
+            Judged { object: Some(format!("{object}{part}{number}")), ..judged }
+        }));
+    }
+}
+
+fn nothing(found: &Found) -> Unjudged {
+    if found.objects.is_empty() {
+        return Unjudged::Nothing {
+            message: format!("this Envoy configuration has no http filter {NAME}"),
+            help: format!("its type is the one that ends in /{WASM}, and it or its config is named {NAME}"),
+        };
+    }
+    let named = found.objects.iter().take(NAMED).map(|object| {
+        let whose = if found.plugins.contains(object) { "somebody else's " } else { "" };
+        format!("{whose}{object}")
+    });
+    let named = named.collect::<Vec<_>>().join(", ");
+    let more = found.objects.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Unjudged::Nothing {
+        message: format!("nothing in it is {NAME}'s: {named}{more}"),
+        help: format!(
+            "it is looked for in wasm filters of Envoy's, in WasmPlugins and TrafficExtensions, where one of the names is \
+             {NAME}, and in the texts of ConfigMaps"
+        ),
+    }
 }
 
 /// JSON where it is that: YAML has other escapes.
@@ -124,200 +202,5 @@ fn read(source: &Source) -> Result<Vec<Rc<Node>>, Note> {
         Ok(node) => Ok(vec![Rc::new(node)]),
         Err(note) if source.name().ends_with(".json") => Err(note),
         Err(_) => yaml::read(source),
-    }
-}
-
-/// Finds the configurations of Envoy's wasm filter that are meant for us; `name` is what the filter around
-/// `node` is called.
-fn find<'a>(node: &'a Node, name: Option<&str>, found: &mut Vec<&'a Node>) {
-    match &node.data {
-        Data::Scalar { .. } => {}
-        Data::List(items) => items.iter().for_each(|item| find(item, None, found)),
-        Data::Object(object) => {
-            let is_wasm = node
-                .get("@type")
-                .and_then(|kind| kind.as_str())
-                .is_some_and(|kind| kind.ends_with(WASM_FILTER));
-            let config = node.get("config");
-            let of_config = |key| config.and_then(|config| config.get(key)).and_then(|value| value.as_str());
-            if is_wasm
-                && [name, of_config("name"), of_config("root_id"), of_config("rootId")].contains(&Some(NAME))
-            {
-                found.push(node);
-                return;
-            }
-            let name = node.get("name").and_then(|name| name.as_str());
-            object.iter().for_each(|entry| find(&entry.value, name, found));
-        }
-    }
-}
-
-/// Judges what Envoy would hand over from this configuration of its wasm filter.
-fn judge_filter(filter: &Node, source: &Source) -> Judged {
-    let Some(any) = filter.get("config").and_then(|config| config.get("configuration")) else {
-        return defaults();
-    };
-    let kind = any.get("@type");
-    let value = any.get("value");
-    let help =
-        "write \"@type\": type.googleapis.com/google.protobuf.StringValue, and as its value text in JSON";
-    let wrong = |span: &Range<usize>, message: &str| Note {
-        is_warning: false,
-        span: span.clone(),
-        message: message.to_owned(),
-        help: Some(help.to_owned()),
-        quote: None,
-    };
-    match (kind.and_then(|kind| kind.as_str()).and_then(|kind| kind.rsplit('/').next()), value) {
-        (Some("google.protobuf.StringValue"), None) => defaults(),
-        (Some("google.protobuf.StringValue"), Some(value)) => match value.as_str() {
-            Some(text) => judge_text(text, value, source),
-            None => Judged { notes: vec![wrong(&value.span, "this is not text")], ..Judged::default() },
-        },
-        (Some("google.protobuf.Struct"), value) => {
-            let mut judged = value.map_or_else(Judged::default, |value| judge_node(value, source));
-            let span = kind.map_or(any.span.clone(), |kind| kind.span.clone());
-            // Seen with Envoy 1.36 and 1.40.
-            let message = "Envoy hands a Struct over as protobuf, which the filter does not read";
-            judged.notes.push(wrong(&span, message));
-            Judged { config: None, notes: in_order(judged.notes), ..judged }
-        }
-        _ => {
-            let span = kind.map_or(any.span.clone(), |kind| kind.span.clone());
-            let notes = vec![wrong(&span, "the filter reads no configuration of this type")];
-            Judged { notes, ..Judged::default() }
-        }
-    }
-}
-
-fn defaults() -> Judged {
-    Judged { config: Config::from_value(&Value::Null).ok(), ..Judged::default() }
-}
-
-/// Judges JSON that is a string of another document, as the filter does.
-fn judge_text(text: &str, node: &Node, source: &Source) -> Judged {
-    if text.trim_ascii().is_empty() {
-        return defaults();
-    }
-    let origins = Origins::of(node, source.text());
-    let mut inner = Source::new(source.name().to_owned(), text.to_owned());
-    let (judged, secrets) = match json::read(&inner) {
-        Ok(top) => {
-            let mut judged = judge_node(&top, &inner);
-            let secrets = core::mem::take(&mut judged.secrets);
-            (judged, secrets)
-        }
-        Err(note) => {
-            let help = Some("Envoy hands this text over as it is: write a JSON object".to_owned());
-            let notes = vec![Note { help, ..note }];
-            (Judged { notes, ..Judged::default() }, secrets::unread(text))
-        }
-    };
-    inner.hide(&secrets);
-    let outer = |note: Note| match origins.as_ref().and_then(|origins| origins.map(&note.span)) {
-        Some(span) => Note { span, ..note },
-        // Its own line, at least.
-        None => {
-            let (line, within) = inner.in_line(&note.span);
-            let quote = note.quote.or_else(|| Some((line.to_owned(), within)));
-            Note { span: node.span.clone(), quote, ..note }
-        }
-    };
-    let origin = |span: &Range<usize>| origins.as_ref()?.map(span);
-    let secrets = secrets.iter().map(|span| origin(span).unwrap_or(node.span.clone())).collect();
-    Judged {
-        notes: judged.notes.into_iter().map(outer).collect(),
-        warnings: judged.warnings.into_iter().map(outer).collect(),
-        marks: judged.marks.into_iter().map(outer).collect(),
-        value: judged.value,
-        config: judged.config,
-        secrets,
-    }
-}
-
-fn judge_node(top: &Node, source: &Source) -> Judged {
-    let mut notes = Vec::new();
-    repeated_keys(top, "", &mut notes);
-    let value = top.to_value();
-    let config = Config::from_value(&value);
-    let problems = config.as_ref().err().into_iter().flat_map(Problems::iter);
-    notes.extend(problems.map(|problem| note_of(problem, top, source)));
-    let warnings = config.iter().flat_map(Config::warnings);
-    let warnings = warnings.map(|problem| Note { is_warning: true, ..note_of(problem, top, source) });
-    let warnings = in_order(warnings.collect());
-    let (notes, marks, secrets) = (in_order(notes), marks(top), secrets::of(top));
-    Judged { config: config.ok(), notes, warnings, value, marks, secrets }
-}
-
-fn marks(top: &Node) -> Vec<Note> {
-    let key = |key: &str| Step::Key(key.to_owned());
-    let upstreams = match top.get("upstreams").map(|upstreams| &upstreams.data) {
-        Some(Data::List(items)) => items.len(),
-        _ => 0,
-    };
-    let hosts = ("hosts".to_owned(), vec![key("hosts")]);
-    let upstreams = (0..upstreams).map(|index| {
-        (format!("upstreams[{index}].name"), vec![key("upstreams"), Step::Index(index), key("name")])
-    });
-    let mark = |(place, steps): (String, Vec<Step>)| Note {
-        is_warning: false,
-        span: top.follow(&steps).node.opening(),
-        message: place,
-        help: None,
-        quote: None,
-    };
-    [hosts].into_iter().chain(upstreams).map(mark).collect()
-}
-
-/// In the order of the file; the core's is the places'.
-fn in_order(mut notes: Vec<Note>) -> Vec<Note> {
-    notes.sort_by_key(|note| note.span.start);
-    notes.dedup();
-    notes
-}
-
-/// The core never sees these: of two values it gets the last.
-fn repeated_keys(node: &Node, place: &str, notes: &mut Vec<Note>) {
-    match &node.data {
-        Data::Scalar { .. } => {}
-        Data::List(items) => {
-            for (index, item) in items.iter().enumerate() {
-                repeated_keys(item, &format!("{place}[{index}]"), notes);
-            }
-        }
-        Data::Object(object) => {
-            let below = |key: &str| if place.is_empty() { key.to_owned() } else { format!("{place}.{key}") };
-            notes.extend(object.repeated.iter().map(|(key, span)| Note {
-                is_warning: false,
-                span: span.clone(),
-                message: format!("{}: this key stands here twice", below(key)),
-                help: Some("keep one of them".to_owned()),
-                quote: None,
-            }));
-            for entry in object.iter() {
-                repeated_keys(&entry.value, &below(&entry.key), notes);
-            }
-        }
-    }
-}
-
-fn note_of(problem: &Problem, top: &Node, source: &Source) -> Note {
-    let target = top.follow(problem.place.steps());
-    let (span, quote) = match (&problem.excerpt, target.key_span) {
-        (Some(Excerpt { text, span }), _) => {
-            match Origins::of(target.node, source.text()).and_then(|origins| origins.map(span)) {
-                Some(span) => (span, None),
-                None => (target.node.span.clone(), Some((text.clone(), span.clone()))),
-            }
-        }
-        (None, Some(key)) if problem.is_about_key => (key, None),
-        (None, _) => (target.node.opening(), None),
-    };
-    Note {
-        is_warning: false,
-        span,
-        message: format!("{}: {}", problem.place, problem.message),
-        help: Some(problem.remedy.clone()),
-        quote,
     }
 }

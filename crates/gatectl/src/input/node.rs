@@ -86,6 +86,43 @@ impl Node {
         }
     }
 
+    /// What stands under a key of Envoy's, which reads `fail_open` and `failOpen` alike.
+    pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
+        let Data::Object(object) = &self.data else { return None };
+        object.get(key).or_else(|| object.get(&camel(key)))
+    }
+
+    /// What stands under keys of Envoy's, one in the other.
+    pub(crate) fn path(&self, keys: &[&str]) -> Option<&Node> {
+        keys.iter().try_fold(self, |node, key| Some(&*node.entry(key)?.value))
+    }
+
+    /// The text under a key of Envoy's.
+    pub(crate) fn text(&self, key: &str) -> Option<&str> {
+        self.path(&[key])?.as_str()
+    }
+
+    /// The items of the list under a key of Envoy's.
+    pub(crate) fn items(&self, key: &str) -> &[Rc<Node>] {
+        match self.path(&[key]).map(|node| &node.data) {
+            Some(Data::List(items)) => items,
+            _ => &[],
+        }
+    }
+
+    /// Its entries, if it is an object.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        let object = match &self.data {
+            Data::Object(object) => Some(object),
+            Data::Scalar { .. } | Data::List(_) => None,
+        };
+        object.into_iter().flat_map(Object::iter)
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(self.data, Data::Scalar { value: Value::Null, .. })
+    }
+
     pub(crate) fn as_str(&self) -> Option<&str> {
         match &self.data {
             Data::Scalar { value, .. } => value.as_str(),
@@ -132,4 +169,16 @@ impl Node {
             ),
         }
     }
+}
+
+/// `fail_open` as `failOpen`.
+fn camel(key: &str) -> String {
+    let mut parts = key.split('_');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |mut camel, part| {
+        let mut characters = part.chars();
+        camel.extend(characters.next().map(|first| first.to_ascii_uppercase()));
+        camel.push_str(characters.as_str());
+        camel
+    })
 }

@@ -4,11 +4,7 @@ use serde_json::Value;
 
 use super::dump::{Dump, Manager};
 use super::json::{field, items, text, typed};
-
-/// The filter, its root and its objects are all called so.
-pub(super) const NAME: &str = "keptn-gateway";
-
-const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
+use crate::recognise::{WASM, is_our_name, is_ours};
 
 /// What our filter must come before, by the ends of the types' names.
 const LATER: [(&str, &str); 3] =
@@ -44,9 +40,7 @@ pub(super) fn gates<'a>(manager: &Manager<'a>, dump: &Dump<'a>) -> Vec<Gate<'a>>
         let name = text(filter, "name").unwrap_or_default();
         let loaded = load(filter, name, dump);
         let is_ours = match loaded {
-            Loaded::Wasm(config) => {
-                [text(config, "root_id"), text(config, "name")].contains(&Some(NAME)) || is_our_name(name)
-            }
+            Loaded::Wasm(config) => is_ours(Some(name), text(config, "name"), text(config, "root_id")),
             Loaded::Nothing | Loaded::Other(_) => is_our_name(name),
         };
         if is_ours {
@@ -57,16 +51,6 @@ pub(super) fn gates<'a>(manager: &Manager<'a>, dump: &Dump<'a>) -> Vec<Gate<'a>>
         before.extend(LATER.iter().filter(|(end, _)| kind.ends_with(end)).map(|(_, name)| *name));
     }
     found
-}
-
-/// Whether a filter is called as our manifests, or Istio after them, call it.
-pub(super) fn is_our_name(name: &str) -> bool {
-    let ours_in = |kind: &str| {
-        let object = name.strip_prefix("extensions.istio.io/")?.strip_prefix(kind)?.strip_prefix('/')?;
-        let object = object.strip_suffix("~istio-translated-wasmplugin").unwrap_or(object);
-        Some(object.split_once('.')?.1 == NAME)
-    };
-    name == NAME || ["trafficextension", "wasmplugin"].iter().any(|kind| ours_in(kind) == Some(true))
 }
 
 fn load<'a>(filter: &'a Value, name: &str, dump: &Dump<'a>) -> Loaded<'a> {

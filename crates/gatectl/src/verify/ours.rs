@@ -9,9 +9,7 @@ use super::dump::Dump;
 use super::json::{field, items, path, text};
 use super::plugin::Plugin;
 use super::route::{Goal, Route};
-
-/// The upstreams of the profile, by the names of Keptn's services.
-pub(super) const SERVICES: [&str; 2] = ["api-service", "configuration-service"];
+use crate::recognise::SERVICES;
 
 /// The clusters behind the gate, and the verdicts that there are.
 #[derive(Debug)]

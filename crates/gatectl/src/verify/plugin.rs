@@ -4,6 +4,9 @@ use gate::config::Config;
 use serde_json::Value;
 
 use super::json::{field, is_true, items, path, text};
+use crate::recognise::{
+    Failure, NO_STRUCT, NO_SUCH_TYPE, STRING_VALUE, STRUCT, WRITE_STRING_VALUE, type_name,
+};
 
 /// The plugin as one or more chains have it.
 #[derive(Debug)]
@@ -19,17 +22,6 @@ pub(super) struct Plugin<'a> {
     pub(super) warnings: Vec<String>,
 }
 
-/// What happens to requests when the plugin cannot run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
-    /// They are refused, and the next one gets a new VM.
-    Reload,
-    /// They are refused until Envoy is started anew.
-    Closed,
-    /// They pass.
-    Open,
-}
-
 impl<'a> Plugin<'a> {
     pub(super) fn new(name: &'a str, config: &'a Value) -> Self {
         let mut plugin = Self { name, config, own: Value::Null, problems: Vec::new(), warnings: Vec::new() };
@@ -40,25 +32,20 @@ impl<'a> Plugin<'a> {
     fn judge(&mut self) {
         let any = field(self.config, "configuration");
         let value = field(any, "value");
-        let help =
-            "write \"@type\": type.googleapis.com/google.protobuf.StringValue, and as its value text in JSON";
-        let judged = match text(any, "@type").and_then(|kind| kind.rsplit('/').next()) {
+        let judged = match text(any, "@type").map(type_name) {
             None if any.is_null() => Config::from_json(b""),
-            Some("google.protobuf.StringValue") => {
+            Some(STRING_VALUE) => {
                 let json = value.as_str().unwrap_or_default();
                 self.own = serde_json::from_str(json).unwrap_or_default();
                 Config::from_json(json.as_bytes())
             }
-            Some("google.protobuf.Struct") => {
+            Some(STRUCT) => {
                 self.own = value.clone();
-                // Seen with Envoy 1.36 and 1.40.
-                let message = "Envoy hands a Struct over as protobuf, which the filter does not read";
-                self.problems.push((message.to_owned(), help.to_owned()));
+                self.problems.push((NO_STRUCT.to_owned(), WRITE_STRING_VALUE.to_owned()));
                 Config::from_value(value)
             }
             _ => {
-                let message = "the filter reads no configuration of this type";
-                self.problems.push((message.to_owned(), help.to_owned()));
+                self.problems.push((NO_SUCH_TYPE.to_owned(), WRITE_STRING_VALUE.to_owned()));
                 return;
             }
         };
@@ -84,12 +71,7 @@ impl<'a> Plugin<'a> {
     }
 
     pub(super) fn failure(&self) -> Failure {
-        match text(self.config, "failure_policy") {
-            _ if is_true(self.config, "fail_open") => Failure::Open,
-            Some("FAIL_OPEN") => Failure::Open,
-            Some("FAIL_RELOAD") => Failure::Reload,
-            _ => Failure::Closed,
-        }
+        Failure::of(is_true(self.config, "fail_open"), text(self.config, "failure_policy"))
     }
 
     /// Where the module is to be from; a dump does not say whether it was found there.

@@ -3,9 +3,7 @@
 use serde_json::Value;
 
 use super::json::{any_object, field, is_true, items, path, strings, text};
-
-/// The filter state that the filter writes its verdict to, as Envoy calls it.
-pub(super) const KEY: &str = "wasm.keptn.upstream";
+use crate::recognise::KEY;
 
 /// The route of our VirtualService.
 pub(super) const NOT_LOADED: &str = "keptn-gateway-not-loaded";

@@ -104,6 +104,7 @@ fn actual() -> BTreeMap<String, String> {
     all.extend(crate::cert::golden());
     all.extend(crate::verify::golden());
     all.extend(crate::render::golden());
+    all.extend(crate::validate::golden());
     all
 }
 

@@ -5,7 +5,45 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
-use crate::run::{data, gatectl, gatectl_reading};
+use serde_json::Value;
+
+use crate::run::{Run, data, gatectl, gatectl_reading};
+
+/// One file with problems, one with warnings, and two that have nothing to judge: one of them is nowhere.
+const MIXED: [&str; 4] = ["istio.yaml", "warnings.yaml", "broken-secret.yaml", "no-such-file"];
+
+/// What the golden files should hold, besides the text for each file in the data.
+pub(crate) fn golden() -> Vec<(String, String)> {
+    let run = |name: &str, args: &[&str]| {
+        let args = [&["validate"], args].concat();
+        let shown = gatectl(&args).to_string().replace('\u{1b}', "␛");
+        (format!("validate-{name}"), format!("$ gatectl {}\n{shown}", args.join(" ")))
+    };
+    let formats = ["json", "github", "gitlab"].map(|format| {
+        let args = [&["--format", format], &MIXED[..]].concat();
+        run(&format!("format-{format}"), &args)
+    });
+    let colours = run("colours", &["--color", "always", "warnings.yaml", "config-maps.json", "no-such-file"]);
+    formats.into_iter().chain([colours]).collect()
+}
+
+/// A folder with these files.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+/// `gatectl` on a folder, which is called `.` in what is returned.
+fn gatectl_on(folder: &tempfile::TempDir, args: &[&str]) -> Run {
+    let path = folder.path().to_str().unwrap();
+    let Run { code, stdout, stderr } = gatectl([&["validate"], args, &[path]].concat());
+    Run { code, stdout: stdout.replace(path, "."), stderr: stderr.replace(path, ".") }
+}
 
 /// The problems of an output, without their places in the file, sorted.
 fn problems(output: &str) -> Vec<String> {
@@ -22,6 +60,129 @@ fn the_shipped_envoy_yaml_is_good() {
     let run = gatectl(["validate", concat!(env!("CARGO_MANIFEST_DIR"), "/../../envoy.yaml")]);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run}");
     assert!(run.stdout.ends_with("envoy.yaml: good\n"), "{run}");
+}
+
+/// Everything that is shipped, so that what people begin with has neither problems nor warnings.
+#[test]
+fn the_shipped_manifests_are_good() {
+    let run = gatectl(["validate", "--json", concat!(env!("CARGO_MANIFEST_DIR"), "/../../manifests")]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run}");
+    let files: Value = serde_json::from_str(&run.stdout).unwrap();
+    let mut found: Vec<_> = files
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| {
+            assert_eq!(
+                (&file["verdict"], &file["problems"]),
+                (&"good".into(), &Value::Array(vec![])),
+                "{file}"
+            );
+            let (_, name) = file["file"].as_str().unwrap().split_once("/manifests/").unwrap();
+            format!("{name} {}", file["objects"][0].as_str().unwrap_or_default())
+        })
+        .collect();
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            "compose/envoy.yaml ",
+            "istio/overlays/envoyfilter-http/filter.yaml EnvoyFilter istio-system/keptn-gateway",
+            "istio/overlays/envoyfilter/filter.yaml EnvoyFilter istio-system/keptn-gateway",
+            "istio/overlays/trafficextension/filter.yaml TrafficExtension istio-system/keptn-gateway",
+            "istio/overlays/wasmplugin/filter.yaml WasmPlugin istio-system/keptn-gateway",
+            "standalone/base/envoy.yaml ",
+        ]
+    );
+}
+
+/// As printed for kubectl: many documents in one stream.
+#[test]
+fn what_render_prints_is_good() {
+    let image = ["--plugin-url", "oci://registry.example.org/plugin", "--plugin-sha256", &"0".repeat(64)];
+    for (install, options, object) in [
+        ("istio", &[][..], "EnvoyFilter istio-system/keptn-gateway"),
+        ("wasmplugin", &image, "WasmPlugin istio-system/keptn-gateway"),
+        ("standalone", &["--image", "registry.example.org/envoy"], "ConfigMap keptn/keptn-gateway-"),
+    ] {
+        let rendered =
+            gatectl([&["render", "--domain", "example.org", "--install", install], options].concat());
+        let run = gatectl_reading(["validate", "-"], rendered.stdout.as_bytes());
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{install}\n{rendered}\n{run}");
+        assert!(run.stdout.starts_with("standard input: good") && run.stdout.contains(object), "{run}");
+    }
+}
+
+#[test]
+fn of_a_folder_the_files_with_ours_are_judged() {
+    let files = [
+        ("b/gateway.yml", "intern: deny\nhosts: [api.keptn]\n"),
+        ("a.yaml", "apiVersion: v1\nkind: ConfigMap\ndata: { a.json: '{\"internal\": \"deny\"}' }\n"),
+        ("kustomization.yaml", "resources: [a.yaml]\n"),
+        ("values.yaml", "image: { tag: latest }\n"),
+        ("package.json", "{ \"name\": \"x\" }"),
+        ("empty.json", ""),
+        ("notes.txt", "internal: maybe\n"),
+        (".hidden/gateway.json", "{ \"internal\": \"maybe\" }"),
+    ];
+    let run = gatectl_on(&folder(&files), &[]);
+    assert_eq!((run.code, run.stderr.as_str()), (1, ""), "{run}");
+    assert!(
+        run.stdout.starts_with("./a.yaml: good (ConfigMap, a.json)\n./b/gateway.yml:1:1: intern: "),
+        "{run}"
+    );
+    let end = "./b/gateway.yml: 1 problem\n.: 2 of 6 YAML and JSON files have a configuration\n";
+    assert!(run.stdout.ends_with(end), "{run}");
+
+    let run = gatectl_on(&folder(&files[2..]), &[]);
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run}");
+    assert!(run.stderr.starts_with(".: none of its 4 YAML and JSON files has a configuration "), "{run}");
+
+    // What cannot be read might be ours.
+    let run = gatectl_on(&folder(&[("a.yaml", "internal: deny\n"), ("b.json", "{,}")]), &[]);
+    assert_eq!(run.code, 2, "{run}");
+    assert!(run.stdout.starts_with("./a.yaml: good\n") && run.stderr.starts_with("./b.json:1:2: "), "{run}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_in_a_circle_is_not_followed() {
+    let folder = folder(&[("a.yaml", "internal: deny\n")]);
+    std::os::unix::fs::symlink(folder.path(), folder.path().join("again")).unwrap();
+    std::os::unix::fs::symlink(folder.path().join("a.yaml"), folder.path().join("b.yaml")).unwrap();
+    let run = gatectl_on(&folder, &[]);
+    assert_eq!(
+        run.stdout,
+        "./a.yaml: good\n./b.yaml: good\n.: 2 of 2 YAML and JSON files have a configuration\n"
+    );
+}
+
+#[test]
+fn json_is_the_same_by_either_name_and_says_why_a_file_is_not_judged() {
+    let run = gatectl([&["validate", "--json"], &MIXED[..]].concat());
+    assert_eq!(run, gatectl([&["validate", "--format", "json"], &MIXED[..]].concat()));
+    assert_eq!((run.code, run.stderr.as_str()), (2, ""));
+    let files: Value = serde_json::from_str(&run.stdout).unwrap();
+    let verdicts: Vec<_> = files.as_array().unwrap().iter().map(|file| &file["verdict"]).collect();
+    assert_eq!(verdicts, ["bad", "good", "unread", "unread"]);
+    assert_eq!(files[2]["problems"][0]["line"], 4);
+    assert_eq!(files[3]["problems"][0]["line"], Value::Null);
+    assert!(!run.stdout.contains("hush"), "{run}");
+    assert_eq!(gatectl(["validate", "--json", "--format", "text", "good.yaml"]).code, 2);
+}
+
+/// What explains a request takes the configuration from where validate finds it.
+#[test]
+fn a_request_is_explained_by_what_is_in_an_object() {
+    let run = gatectl(["explain", "/swagger.json", "--config", "istio-good.yaml"]);
+    assert_eq!(run.stderr, "istio-good.yaml: there is more than one configuration in it\n", "{run}");
+    let folder = folder(&[(
+        "plugin.yaml",
+        "kind: WasmPlugin\napiVersion: extensions.istio.io/v1alpha1\nspec: { pluginName: keptn-gateway, pluginConfig: { hosts: [a] } }\n",
+    )]);
+    let plugin = folder.path().join("plugin.yaml");
+    let run = gatectl(["explain", "http://a/swagger.json", "--config", plugin.to_str().unwrap()]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run}");
 }
 
 #[test]
@@ -43,6 +204,8 @@ fn every_position_is_the_carets() {
         "strings.yaml",
         "tokens.yaml",
         "warnings.yaml",
+        "istio.yaml",
+        "bootstrap-static.yaml",
     ] {
         let text = fs::read_to_string(data().join(file)).unwrap();
         let stdout = gatectl(["validate", file]).stdout;
@@ -70,6 +233,7 @@ fn a_token_in_the_place_of_its_hash_is_never_shown() {
         ("tokens.yaml", 18),
         ("tokens-twice.yaml", 2),
         ("bootstrap-tokens.yaml", 11),
+        ("broken-secret.yaml", 1),
         ("broken-tokens.json", 1),
         ("broken-tokens.yaml", 1),
     ] {
@@ -167,8 +331,8 @@ fn mutations_never_end_in_a_panic() {
     for (index, source) in sources.iter().enumerate() {
         let text = fs::read(source).unwrap();
         let extension = source.extension().and_then(|extension| extension.to_str()).unwrap_or("yaml");
-        // A step that is prime to most lengths of lines: about 60 places in each file.
-        let step = (text.len() / 60).max(1) | 1;
+        // A step that is prime to most lengths of lines: about 30 places in each file.
+        let step = (text.len() / 30).max(1) | 1;
         for at in (0..text.len()).step_by(step) {
             add(format!("{index}-{at}-cut.{extension}"), &text[..at]);
             let mut changed = text.clone();

@@ -1,6 +1,7 @@
 //! Whether the filter is in the chains, at its place.
 
 use super::{Door, Scene};
+use crate::recognise::{NAME, WRITE_ROOT, is_our_name};
 use crate::verify::filter::{Gate, Loaded};
 use crate::verify::finding::{Findings, few};
 use crate::verify::json::{field, items, path, text};
@@ -99,11 +100,8 @@ fn one(door: &Door<'_, '_>, gate: &Gate<'_>, findings: &mut Findings) {
     match gate.loaded {
         Loaded::Wasm(config) => {
             let root = text(config, "root_id");
-            if root.is_some_and(|root| root != super::super::filter::NAME) {
-                problem(
-                    format!("is another plugin, with root_id {}", root.unwrap_or_default()),
-                    "write root_id (pluginName in Istio) keptn-gateway",
-                );
+            if root.is_some_and(|root| root != NAME) {
+                problem(format!("is another plugin, with root_id {}", root.unwrap_or_default()), WRITE_ROOT);
             }
         }
         Loaded::Nothing => problem(
@@ -141,9 +139,8 @@ fn upgrades(door: &Door<'_, '_>, findings: &mut Findings) {
     for upgrade in items(door.manager.value, "upgrade_configs") {
         let filters = items(upgrade, "filters");
         let ours = filters.iter().any(|filter| {
-            text(filter, "name").is_some_and(super::super::filter::is_our_name)
-                || text(path(filter, &["typed_config", "config"]), "root_id")
-                    == Some(super::super::filter::NAME)
+            text(filter, "name").is_some_and(is_our_name)
+                || text(path(filter, &["typed_config", "config"]), "root_id") == Some(NAME)
         });
         if !filters.is_empty() && !ours {
             let kind = field(upgrade, "upgrade_type").as_str().unwrap_or_default();

@@ -1,9 +1,10 @@
 //! Whether the plugin is configured so that the gate accepts it, and closed when it fails.
 
 use super::Scene;
+use crate::recognise::Failure;
 use crate::verify::finding::{Findings, few};
 use crate::verify::json::{items, text};
-use crate::verify::plugin::{Failure, Plugin, canonical};
+use crate::verify::plugin::{Plugin, canonical};
 use crate::verify::route::Route;
 
 const CHECK: &str = "plugin";
@@ -22,17 +23,12 @@ pub(super) fn check(scene: &Scene<'_, '_>, findings: &mut Findings) {
 
 fn failure(plugin: &Plugin<'_>, findings: &mut Findings) {
     let name = plugin.name;
-    match plugin.failure() {
-        Failure::Reload => findings.good(CHECK, format!("{name}: FAIL_RELOAD: refuses when it fails, and starts anew")),
-        Failure::Closed => findings.note(
-            CHECK,
-            format!("{name}: FAIL_CLOSED: once it has failed it refuses everything until Envoy is started anew; FAIL_RELOAD starts it anew"),
-        ),
-        Failure::Open => findings.problem(
-            CHECK,
-            format!("{name}: FAIL_OPEN: when it fails requests pass it unjudged"),
-            "write failure_policy: FAIL_RELOAD (failStrategy in Istio), and no fail_open",
-        ),
+    let failure = plugin.failure();
+    let message = format!("{name}: {}", failure.message());
+    match failure {
+        Failure::Reload => findings.good(CHECK, message),
+        Failure::Closed => findings.note(CHECK, message),
+        Failure::Open => findings.problem(CHECK, message, Failure::REMEDY),
     }
 }
 

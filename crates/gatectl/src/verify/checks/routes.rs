@@ -5,12 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::Scene;
+use crate::recognise::{KEY, SERVICES, is_our_name};
 use crate::verify::dump::RouteConfig;
-use crate::verify::filter::is_our_name;
 use crate::verify::finding::{Findings, few};
 use crate::verify::json::{any_object, field, items, strings, text, typed};
-use crate::verify::ours::SERVICES;
-use crate::verify::route::{Goal, KEY, Route, destination, matcher_goals, virtual_host};
+use crate::verify::route::{Goal, Route, destination, matcher_goals, virtual_host};
 
 const CHECK: &str = "route";
 
