@@ -9,10 +9,10 @@ use std::ffi::OsStr;
 use crate::source::{Note, Source};
 
 /// What Keptn puts before the domain for its API.
-const API: &str = "api.keptn.";
+pub(crate) const API: &str = "api.keptn.";
 
 /// What Keptn's command line sends as `Host`, whatever the domain.
-const CLI: &str = "api.keptn";
+pub(crate) const CLI: &str = "api.keptn";
 
 /// RFC 1035 section 2.3.4, for a name as it is written, without the last dot.
 const LONGEST_NAME: usize = 253;

@@ -18,6 +18,7 @@ use clap::{Args, Subcommand};
 
 use crate::domain::Domain;
 use crate::outcome::{Exit, Outcome};
+pub(crate) use target::object_name;
 use target::{Target, TargetArgs};
 
 /// Makes, checks or shows a certificate, and prints the Secret that the gateway reads it from.

@@ -195,7 +195,7 @@ fn namespace(text: &str) -> Result<String, &'static str> {
 }
 
 /// A subdomain of RFC 1123, as Kubernetes has them.
-fn object_name(text: &str) -> Result<String, &'static str> {
+pub(crate) fn object_name(text: &str) -> Result<String, &'static str> {
     let is_name = text.split('.').all(is_label) && text.len() <= 253;
     if is_name { Ok(text.to_owned()) } else { Err("write small letters, digits, hyphens and single dots") }
 }
