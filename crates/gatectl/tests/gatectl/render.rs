@@ -386,6 +386,44 @@ fn the_configuration_comes_out_of_the_object_that_is_there() {
     assert_eq!(run.code, 1, "{run}");
 }
 
+/// Who has no verdict, or an Istio that would drop the demand for it, gets no route; and nothing that may have reached a
+/// service is sent twice.
+#[test]
+fn each_route_demands_a_verdict_of_a_proxy_that_knows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("own.json"), OWN).unwrap();
+    let run = run_in(folder.path(), &[&["render"][..], &SHOP].concat());
+    let documents = Yaml::load_from_str(&run.stdout).unwrap();
+    let is_routes = |it: &&Yaml<'_>| it["metadata"]["name"].as_str() == Some("keptn-gateway-routes");
+    let routes = documents.iter().find(is_routes).unwrap();
+    let mut verdicts = Vec::new();
+    for patch in routes["spec"]["configPatches"].as_sequence().unwrap() {
+        assert_eq!(patch["patch"]["operation"].as_str(), Some("INSERT_FIRST"));
+        let place = &patch["match"];
+        let before = place["routeConfiguration"]["vhost"]["route"]["name"].as_str();
+        assert_eq!((place["context"].as_str(), before), (Some("GATEWAY"), Some("keptn-gateway-not-loaded")));
+        let proxies = place["proxy"]["proxyVersion"].as_str().unwrap();
+        // What it fits is tried in a lab (tests/istio/dumps.rs).
+        assert_eq!(proxies, r"^(1\.(2[6-9]|[3-9][0-9]|[1-9][0-9]{2,})|[2-9])\.");
+        let route = &patch["patch"]["value"];
+        let [demand] = route["match"]["filter_state"].as_sequence().unwrap().as_slice() else {
+            panic!("one verdict: {route:#?}")
+        };
+        assert_eq!(demand["key"].as_str(), Some("wasm.keptn.upstream"));
+        assert_eq!(demand.as_mapping().unwrap().len(), 2, "nothing inverts it: {demand:#?}");
+        let string = demand["string_match"].as_mapping().unwrap();
+        assert_eq!(string.len(), 1, "{demand:#?}");
+        let verdict = demand["string_match"]["exact"].as_str().unwrap();
+        let cluster = route["route"]["cluster"].as_str().unwrap();
+        assert!(cluster.split(['|', '.']).any(|part| part == verdict), "{verdict} leads to {cluster}");
+        let retries = &route["route"]["retry_policy"];
+        assert_eq!(retries["retry_on"].as_str(), Some("connect-failure,refused-stream"));
+        verdicts.push(verdict);
+    }
+    let [config, api] = ["configuration-service", "api-service"];
+    assert_eq!(verdicts, [config, config, api, api, "shop"]);
+}
+
 /// The Gateway and where the filter is: on the ports with TLS alone.
 #[test]
 fn the_modern_gateway_redirects_and_the_filter_is_not_before_that() {
