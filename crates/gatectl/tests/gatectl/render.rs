@@ -291,6 +291,16 @@ fn a_domain_with_a_port_is_in_the_config_map_with_it_and_in_hosts_without() {
     }
 }
 
+#[test]
+fn without_istio_nothing_is_told_of_what_is_only_there() {
+    let run = gatectl(["domain", "other.example", "--install=standalone"]);
+    assert_eq!(run.code, 0, "{run}");
+    assert!(run.stderr.contains("cert self-signed other.example --install standalone |"), "{run}");
+    for word in ["onboarded", "bridge", "tenants", "credential-name", "configuration"] {
+        assert!(!run.stderr.contains(word), "{word}: {run}");
+    }
+}
+
 /// A configuration that nobody may lose.
 const OWN: &str = r#"{
   "internal": "deny",
