@@ -73,6 +73,7 @@ compose_gateway() {
     run_tries "http://127.0.0.1:$HTTP_PORT"
     compose_https
     compose_unready
+    standalone_image "$image"
 }
 # On loopback, because the demo's token is known to all.
 compose_files() { HTTP_PORT=127.0.0.1:$HTTP_PORT HTTPS_PORT=127.0.0.1:$HTTPS_PORT "${compose[@]}" -f $compose_file -f "$scratch/stand-ins.yaml" "$@"; }
@@ -104,3 +105,31 @@ compose_unready() {
     wait_until 60 compose_is unhealthy || die "without the filter the gateway is $(compose_health), and should be unhealthy"
     say "without its filter the gateway is unhealthy"
 }
+
+# manifests/standalone/Dockerfile, built as its first lines say, and what its pods run: this image with that configuration, as that
+# user and on a file system that is read-only.
+standalone_built=
+standalone_image() { # THE IMAGE THAT IT IS FROM
+    local file=manifests/standalone/Dockerfile container
+    [[ $(grep '^FROM ' $file) == "FROM $1" ]] || die "$file is not from $1, as $compose_file is"
+    step docker build --quiet -f $file --iidfile "$scratch/standalone.iid" .
+    standalone_built=$(<"$scratch/standalone.iid")
+    at_end+=(remove_standalone_built)
+    cp manifests/standalone/base/envoy.yaml "$scratch/standalone.yaml"
+    chmod 644 "$scratch/standalone.yaml"
+    standalone_valid "$standalone_built" >"$scratch/valid.log" 2>&1 || {
+        cat "$scratch/valid.log" >&2
+        die "what $file makes does not take manifests/standalone/base/envoy.yaml (its words are above)"
+    }
+    if standalone_valid "$1" >"$scratch/valid.log" 2>&1; then die "Envoy's image without the plugin takes the configuration all the same"; fi
+    grep -q 'plugin.wasm' "$scratch/valid.log" || die "Envoy's image without the plugin does not miss it: $(tail -n 3 "$scratch/valid.log")"
+    container=$(docker create "$standalone_built")
+    docker cp "$container:/etc/envoy/plugin.wasm" - | tar -xO | cmp - dist/plugin.wasm || die "what $file makes holds another plugin"
+    docker rm "$container" >/dev/null
+    say "$file: Envoy with the plugin in it takes the pods' configuration"
+}
+standalone_valid() { # IMAGE
+    docker run --rm --network none --read-only --user 101:101 --cap-drop ALL -v "$scratch/standalone.yaml:/etc/keptn-gateway/envoy.yaml:ro" \
+        --entrypoint /usr/local/bin/envoy "$1" --mode validate --config-path /etc/keptn-gateway/envoy.yaml --concurrency 2 --disable-hot-restart
+}
+remove_standalone_built() { docker image rm -f "$standalone_built" >/dev/null; }

@@ -33,8 +33,22 @@ image() {
 image_platforms=(amd64 arm64)
 
 cargo_toml() { sed -n "s/^$1 = \"\(.*\)\"\$/\1/p" Cargo.toml; }
-# Not git's remote: clones of the same revision have different ones, and some hold a password.
-image_source() { echo "${IMAGE_SOURCE:-$(cargo_toml repository)}"; }
+# Where the sources are: what somebody says, or what Cargo.toml says, or where this clone is from. Clones from different places
+# make images with different digests, unless they say the same IMAGE_SOURCE.
+image_source() {
+    local source=${IMAGE_SOURCE:-$(cargo_toml repository)}
+    echo "${source:-$(address_of_remote "$(git remote get-url origin 2>/dev/null || true)")}"
+}
+# A remote as a URL for everybody to read, without whoever's name and password: nothing, if it is a place on this machine.
+address_of_remote() { # REMOTE
+    case $1 in
+    *[\?#[:space:]]*) ;; # may hold a token
+    http://* | https://*) sed -E 's|^(https?://)([^/]*@)?|\1|; s|\.git/*$||' <<<"$1" ;;
+    ssh://*) sed -E 's|^ssh://([^/]*@)?|ssh://git@|' <<<"$1" ;;
+    *://* | /* | .*) ;;
+    *@*:* | *.*:*) sed -E 's|^([^/]*@)?([^/:]+):/*|ssh://git@\2/|' <<<"$1" ;;
+    esac
+}
 image_revision() {
     [[ -e .git ]] || { echo unknown && return; }
     git describe --always --abbrev=40 --exclude='*' --dirty || die "git does not tell the revision, which belongs into the image (its words are above)"
@@ -66,7 +80,7 @@ blob() { # FOLDER MEDIA-TYPE: keeps what comes from standard input and prints it
     mv -f "$1/blob" "$1/blobs/sha256/$digest"
 }
 
-# make_image PLUGIN REVISION FOLDER: the same plugin and revision give the same bytes, so nothing here may ask for the
+# make_image PLUGIN REVISION FOLDER: the same plugin, revision and source give the same bytes, so nothing here may ask for the
 # time, the user, or the file's own date and mode.
 make_image() (
     plugin=$1 revision=$2 out=$3
@@ -177,6 +191,7 @@ test_image() {
     check_same_bytes
     check_layout
     check_references
+    check_source
     check_registry
     check_dockerfile
     say "the image is as it should be: $(image_digest "$a")"
@@ -247,6 +262,27 @@ check_references() {
     done
 }
 
+check_source() {
+    local remote expected
+    while read -r remote expected; do
+        same "the source of a clone from $remote" "$expected" "$(address_of_remote "$remote")"
+    done <<'END'
+https://git.example.org/keptn/keptn-gateway.git https://git.example.org/keptn/keptn-gateway
+https://ci:hush@git.example.org:8443/keptn/keptn-gateway https://git.example.org:8443/keptn/keptn-gateway
+http://token@git.example.org/a@b.git http://git.example.org/a@b
+https://git.example.org/a.git?private_token=hush
+ssh://somebody:hush@git.example.org:2222/a.git ssh://git@git.example.org:2222/a.git
+git@git.example.org:keptn/keptn-gateway.git ssh://git@git.example.org/keptn/keptn-gateway.git
+git.example.org:a.git ssh://git@git.example.org/a.git
+/srv/keptn-gateway
+../keptn-gateway
+file:///srv/keptn-gateway
+END
+    same "the source, when somebody says it" https://example.org/a "$(IMAGE_SOURCE=https://example.org/a image_source)"
+    [[ $(IMAGE_SOURCE=https://example.org/a image_annotations "$revision") == *'"org.opencontainers.image.source":"https://example.org/a"'* ]] ||
+        die "failed: the image does not say where its sources are"
+}
+
 check_registry() {
     local digest
     start_registry
@@ -264,12 +300,13 @@ check_registry() {
 docker_built=
 check_dockerfile() {
     local container entry
+    local -x IMAGE_SOURCE=https://example.org/keptn-gateway
     need_docker
     step docker build --quiet --platform linux/amd64 --iidfile "$scratch/iid" \
-        --build-arg "VERSION=$(cargo_toml version)" --build-arg "REVISION=$revision" .
+        --build-arg "VERSION=$(cargo_toml version)" --build-arg "REVISION=$revision" --build-arg "SOURCE=$IMAGE_SOURCE" .
     docker_built=$(<"$scratch/iid")
     at_end+=(remove_docker_built)
-    same "the labels from Dockerfile" "$(IMAGE_SOURCE='' image_annotations "$revision" | sed 's/"[^"]*\.source":"[^"]*",//')" \
+    same "the labels from Dockerfile" "$(image_annotations "$revision")" \
         "$(docker image inspect --format '{{json .Config.Labels}}' "$docker_built")"
     # It is never started, so the command is only for docker's form.
     container=$(docker create "$docker_built" /plugin.wasm)

@@ -53,6 +53,8 @@ pub(crate) enum Verdict {
         path: Option<Vec<u8>>,
         /// The host, when it is in the target.
         host: Option<Vec<u8>>,
+        /// Names of lines that were sent and do not come: where the filter takes the host for ours and the routes do not.
+        lacks: Vec<String>,
     },
     /// `by_envoy = 400`: Envoy's own answer, before or instead of the filter's; 0 when it closes without one.
     ByEnvoy {
@@ -145,7 +147,8 @@ fn take_verdict(raw: &mut Raw) -> Result<Verdict, String> {
         return Ok(Verdict::Answered { status, lines, lacks });
     }
     if raw.foreign.take_if(|foreign| *foreign).is_some() {
-        return Ok(Verdict::Foreign { path: text(raw.path.take()), host: text(raw.host.take()) });
+        let lacks = raw.lacks.take().unwrap_or_default();
+        return Ok(Verdict::Foreign { path: text(raw.path.take()), host: text(raw.host.take()), lacks });
     }
     if let Some(status) = raw.by_envoy.take() {
         let details = raw.details.take().ok_or("by_envoy wants details")?;

@@ -48,12 +48,13 @@ pub(crate) fn judge(
             check_lines(gets, lacks, headers)
         }
         (
-            Verdict::Foreign { path: wanted, host },
+            Verdict::Foreign { path: wanted, host, lacks },
             Outcome::Forwarded { upstream: None, method, path, headers },
         ) => {
             same("path", &wanted.clone().unwrap_or_else(|| case.target()), path)?;
             same("method", &case.method(), method)?;
-            case.lines().iter().try_for_each(|(name, _)| {
+            check_lines(&Lines::new(), lacks, headers)?;
+            case.lines().iter().filter(|(name, _)| !lacks.contains(name)).try_for_each(|(name, _)| {
                 let sent = if name == "host" {
                     vec![host.clone().unwrap_or_else(|| case.sent(name).join(&b","[..]))]
                 } else {

@@ -9,7 +9,10 @@ use std::ffi::OsStr;
 use crate::source::{Note, Source};
 
 /// What Keptn puts before the domain for its API.
-const API: &str = "api.keptn.";
+pub(crate) const API: &str = "api.keptn.";
+
+/// What Keptn's command line sends as `Host`, whatever the domain.
+pub(crate) const CLI: &str = "api.keptn";
 
 /// RFC 1035 section 2.3.4, for a name as it is written, without the last dot.
 const LONGEST_NAME: usize = 253;
@@ -96,8 +99,16 @@ fn parse(text: &str) -> Result<Domain, Wrong> {
         Some((host, port)) => (host, Some(parse_port(port, host.len().saturating_add(1))?)),
     };
     let host = host.strip_suffix('.').unwrap_or(host);
-    if host.to_ascii_lowercase().starts_with(API) {
-        // Nobody's domain; it would become api.keptn.api.keptn.….
+    // Nobody's domain; it would become api.keptn.api.keptn.….
+    let lower = host.to_ascii_lowercase();
+    if lower == CLI {
+        return wrong(
+            0..host.len(),
+            "this is what Keptn's command line calls the API, not the domain",
+            "write what comes after api.keptn. in the API's address",
+        );
+    }
+    if lower.starts_with(API) {
         return wrong(
             0..API.len(),
             "this is the API's host, not the domain",
@@ -245,6 +256,8 @@ mod tests {
             ("::1", 0..3, "IP address"),
             ("[2001:db8::1]:443", 0..17, "IP address"),
             ("API.keptn.example.org", 0..10, "the API's host"),
+            ("api.keptn", 0..9, "command line"),
+            ("API.Keptn.:443", 0..9, "command line"),
             ("10.1", 3..4, "ends in a number"),
             ("*.example.org", 0..1, "wildcard"),
             ("bücher.example", 1..2, "punycode"),

@@ -20,6 +20,7 @@ use crate::domain::Domain;
 use crate::outcome::{Exit, Outcome};
 pub(crate) use certificate::Certificate;
 pub(crate) use show::certificates;
+pub(crate) use target::object_name;
 use target::{Target, TargetArgs};
 
 /// Makes, checks or shows a certificate, and prints the Secret that the gateway reads it from.

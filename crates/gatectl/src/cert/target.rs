@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use clap::{Args, ValueEnum};
 
 use super::pair::Pair;
-use crate::draft::{Access, Draft};
+use crate::draft::{self, Access, Draft, Unput};
 use crate::outcome::Outcome;
 use crate::source::visible;
 
@@ -17,6 +17,9 @@ const MOUNTED_SECRET: &str = "istio-ingressgateway-certs";
 
 /// What the Ingress `keptn-ingress` of Keptn's quality-gates installation names.
 const INGRESS_SECRET: &str = "sslcerts";
+
+/// The first line of a Secret. Files without it are not overwritten.
+const MARK: &str = "# Made by gatectl cert.";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Install {
@@ -100,7 +103,7 @@ impl Target {
                         outcome.stdout = manifest;
                         Ok(())
                     }
-                    Some(path) => Draft::write(path, manifest.as_bytes(), Access::Owner).and_then(Draft::put),
+                    Some(path) => write_secret(path, &manifest),
                 }
             }
             Self::Files { folder } => write_files(folder, pair, outcome),
@@ -109,6 +112,19 @@ impl Target {
             outcome.cannot_run(&why);
         }
     }
+}
+
+/// What is there and was not made so is not replaced.
+fn write_secret(path: &Path, manifest: &str) -> Result<(), String> {
+    // Of a pipe nothing is read: nobody may write there.
+    if path.is_file() && fs::read(path).is_ok_and(|before| !draft::has_mark(&before, MARK)) {
+        return Err(format!(
+            "{}: this file is not gatectl's: its first line is not {MARK:?}\n  help: move it away, or choose another \
+             name",
+            shown(path)
+        ));
+    }
+    put_all([Draft::write(path, manifest.as_bytes(), Access::Owner)?])
 }
 
 /// Both drafts are whole before the first is put in its place.
@@ -121,14 +137,19 @@ fn write_files(folder: &Path, pair: &Pair, outcome: &mut Outcome) -> Result<(), 
         key_place.exists() && fs::read(&key_place).ok().is_none_or(|before| before != pair.key().as_bytes());
     let key = Draft::write(&key_place, pair.key().as_bytes(), Access::Owner)?;
     let certificates = Draft::write(&certificates_place, pair.certificates().as_bytes(), Access::Everybody)?;
-    key.put()?;
+    put_all([key, certificates])?;
     if is_replaced {
         outcome.stderr.push_str(&format!(
             "gatectl: note: {} was there and is replaced; the new one is yours alone, so give it to Envoy's user again\n",
             shown(&key_place),
         ));
     }
-    certificates.put()
+    Ok(())
+}
+
+fn put_all<const N: usize>(drafts: [Draft; N]) -> Result<(), String> {
+    draft::put_all(drafts)
+        .map_err(|Unput { why, left }| [why].into_iter().chain(left).collect::<Vec<_>>().join("\n"))
 }
 
 /// Nobody named these two files, so nobody meant what they lead to: it may be the key of something else.
@@ -151,6 +172,7 @@ fn manifest(name: &str, namespace: &str, pair: &Pair) -> String {
     let [certificates, key] = [pair.certificates(), pair.key()].map(|text| BASE64_STANDARD.encode(text));
     format!(
         "\
+{MARK}
 apiVersion: v1
 kind: Secret
 metadata:
@@ -173,7 +195,7 @@ fn namespace(text: &str) -> Result<String, &'static str> {
 }
 
 /// A subdomain of RFC 1123, as Kubernetes has them.
-fn object_name(text: &str) -> Result<String, &'static str> {
+pub(crate) fn object_name(text: &str) -> Result<String, &'static str> {
     let is_name = text.split('.').all(is_label) && text.len() <= 253;
     if is_name { Ok(text.to_owned()) } else { Err("write small letters, digits, hyphens and single dots") }
 }

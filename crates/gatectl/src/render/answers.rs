@@ -3,6 +3,7 @@
 use core::fmt;
 use core::ops::Range;
 use std::ffi::OsStr;
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use serde_json::Value;
@@ -11,12 +12,9 @@ use super::arguments::AnswersArgs;
 use super::configuration::{self, Given};
 use super::plugin::{self, Fetched};
 use super::upstream::{self, Upstream};
-use crate::domain::Domain;
+use crate::domain::{self, CLI, Domain};
 use crate::outcome::{Exit, Outcome};
 use crate::source::{Note, Source};
-
-/// What Keptn's command line sends as `Host`, whatever the domain.
-const API: &str = "api.keptn";
 
 /// A way to install the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -47,6 +45,11 @@ impl Install {
         matches!(self, Self::Istio | Self::IstioHttp | Self::Wasmplugin | Self::Trafficextension)
     }
 
+    /// Whether an image is pulled that people have made.
+    pub(crate) const fn pulls(self) -> bool {
+        matches!(self, Self::Wasmplugin | Self::Trafficextension | Self::Standalone | Self::All)
+    }
+
     /// Whether Istio fetches the plugin.
     pub(crate) const fn fetches(self) -> bool {
         matches!(self, Self::IstioHttp | Self::Wasmplugin | Self::Trafficextension)
@@ -69,6 +72,8 @@ pub(crate) struct Answers {
     pub(crate) namespace: String,
     /// The ingress gateway's.
     pub(crate) gateway_namespace: String,
+    /// The cluster's, in which its Services are.
+    pub(crate) cluster_domain: String,
     /// The plugin's configuration inside Istio; the gate accepts it.
     pub(crate) in_istio: Value,
     /// The plugin's configuration elsewhere; the gate accepts it.
@@ -78,14 +83,33 @@ pub(crate) struct Answers {
     pub(crate) fetched: Fetched,
     /// The image of Envoy with the plugin in it, without Istio.
     pub(crate) image: String,
+    /// With what images are pulled.
+    pub(crate) image_pull_secret: Option<String>,
+    /// The Secret with the certificate, where the Gateway is the modern one.
+    pub(crate) credential_name: Option<String>,
     /// How many proxies that append to `X-Forwarded-For` stand before the gateway, without Istio.
     pub(crate) trusted_hops: Option<u8>,
 }
 
+/// What the configuration is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A whole installation.
+    Render,
+    /// Another domain for one that there is: only what has the domain is made.
+    Domain,
+}
+
 impl Answers {
-    /// Reads the arguments and the configuration. What is wrong with them, all of it, is told on standard
-    /// error; so is what may surprise.
-    pub(crate) fn read(domain: &OsStr, args: &AnswersArgs, outcome: &mut Outcome) -> Option<Self> {
+    /// Reads the arguments, and the configuration that these files have. What is wrong with them, all of it, is told on
+    /// standard error; so is what may surprise.
+    pub(crate) fn read(
+        purpose: Purpose,
+        domain: &OsStr,
+        args: &AnswersArgs,
+        configs: &[PathBuf],
+        outcome: &mut Outcome,
+    ) -> Option<Self> {
         let install = args.install;
         let domain = Domain::read(domain).map_err(|why| {
             outcome.stderr.push_str(&why);
@@ -94,6 +118,7 @@ impl Answers {
         let domain = domain.ok();
         let namespace = told(read_namespace("--namespace", &args.namespace), outcome);
         let gateway_namespace = told(read_namespace("--gateway-namespace", &args.gateway_namespace), outcome);
+        let cluster_domain = told(read_cluster_domain(&args.cluster_domain), outcome);
         let upstreams = upstream::read_all(&args.upstreams, outcome);
         let fetched = plugin::read(args, outcome);
         let image = plugin::read_image(args, outcome);
@@ -103,14 +128,32 @@ impl Answers {
                  numTrustedProxies of the mesh or of the gateway's pods",
             );
         }
+        if args.credential_name.is_some() && !install.is_istio() && install != Install::All {
+            outcome.cannot_run(
+                "gatectl: --credential-name is for Istio's Gateway\n  help: leave it away, or say how Istio is to have the \
+                 filter with --install",
+            );
+        }
+        if args.image_pull_secret.is_some() && !install.pulls() {
+            outcome.cannot_run(&format!(
+                "gatectl: --image-pull-secret says nothing to --install {install}\n  help: it is for wasmplugin, \
+                 trafficextension and standalone"
+            ));
+        }
         let (domain, upstreams, fetched, image) = (domain?, upstreams?, fetched?, image?);
-        let (namespace, gateway_namespace) = (namespace?, gateway_namespace?);
+        let (namespace, gateway_namespace, cluster_domain) =
+            (namespace?, gateway_namespace?, cluster_domain?);
         let names: Vec<_> = upstreams.iter().map(|upstream| upstream.name.clone()).collect();
-        let hosts = [domain.api_host(), API.to_owned()];
+        let hosts = [domain.api_host(), CLI.to_owned()];
         let is_istio = install.is_istio() || install == Install::All;
-        let given = Given { hosts: is_istio.then_some(hosts.as_slice()), upstreams: &names };
-        let own = configuration::read(args.config.as_deref(), &given, outcome)?;
-        let cluster = format!("outbound|8080||api-service.{namespace}.svc.cluster.local");
+        let given = Given {
+            hosts: is_istio.then_some(hosts.as_slice()),
+            replaces_hosts: purpose == Purpose::Domain,
+            upstreams: &names,
+            needs_addresses: purpose == Purpose::Render,
+        };
+        let own = configuration::read(configs, &given, outcome)?;
+        let cluster = format!("outbound|8080||api-service.{namespace}.svc.{cluster_domain}");
         let authority = format!("api-service.{namespace}:8080");
         let auth = Some((cluster.as_str(), authority.as_str()));
         let in_istio = configuration::complete(&own, Some(&hosts), auth, outcome)?;
@@ -120,11 +163,14 @@ impl Answers {
             domain,
             namespace,
             gateway_namespace,
+            cluster_domain,
             in_istio,
             elsewhere,
             upstreams,
             fetched,
             image,
+            image_pull_secret: args.image_pull_secret.clone(),
+            credential_name: args.credential_name.clone(),
             trusted_hops: args.trusted_hops,
         })
     }
@@ -158,6 +204,19 @@ fn read_namespace(option: &str, argument: &OsStr) -> Result<String, String> {
         || Ok(text.to_string()),
         |(span, message)| Err(refuse(option, &text, span, message, help)),
     )
+}
+
+/// The domain of a cluster: DNS names are made of it.
+fn read_cluster_domain(argument: &OsStr) -> Result<String, String> {
+    let text = argument.to_string_lossy();
+    let name = text.strip_suffix('.').unwrap_or(&text);
+    let mut at = 0;
+    for label in name.split('.') {
+        domain::check_label(label, at)
+            .map_err(|(span, message, help)| refuse("--cluster-domain", &text, span, &message, &help))?;
+        at = label.len().saturating_add(at).saturating_add(1);
+    }
+    Ok(name.to_ascii_lowercase())
 }
 
 /// Whole lines about an option's argument, with a caret.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::answers::Install;
+use crate::cert::object_name;
 
 /// Makes the manifests of an installation, from a configuration and a few answers.
 ///
@@ -35,7 +36,9 @@ pub(crate) struct RenderArgs {
 /// Changes the domain of an installation.
 ///
 /// Prints the objects that carry the domain, and Keptn's own ConfigMap keptn-domain, for kubectl; give the same
-/// options as to render. With -o it changes these files of a folder that render has written.
+/// options as to render. The filter's object is among them, with its whole configuration: give that one too, or let
+/// --config read the object that is there. With -o it changes these files of a folder that render has written, and
+/// their configuration stays.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Exit codes:
@@ -44,8 +47,10 @@ Exit codes:
   2  the arguments make no sense, or a file cannot be read or written; likewise
 
 Examples:
-  gatectl domain example.org | kubectl apply -f -
-  gatectl domain 10.0.0.1.nip.io:31390 --config gateway.yaml -o gateway")]
+  gatectl domain example.org --config gateway.yaml | kubectl apply -f -
+  kubectl -n istio-system get envoyfilter keptn-gateway -o json |
+      gatectl domain example.org --config - | kubectl apply -f -
+  gatectl domain 10.0.0.1.nip.io:31390 -o gateway")]
 pub(crate) struct DomainArgs {
     /// Keptn's domain, such as example.org; the port of a NodePort may follow.
     pub(super) domain: OsString,
@@ -68,8 +73,12 @@ pub(super) struct AnswersArgs {
     #[arg(long, value_name = "NAMESPACE", default_value = "istio-system")]
     pub(super) gateway_namespace: OsString,
 
-    /// The plugin's configuration, as in validate; without it all defaults hold. In Istio `hosts` come from the
-    /// domain.
+    /// The cluster's own domain, in which its Services are.
+    #[arg(long, value_name = "DOMAIN", default_value = "cluster.local")]
+    pub(super) cluster_domain: OsString,
+
+    /// The plugin's configuration, or an object that has it, as in validate; without it all defaults hold; `-` is
+    /// standard input. In Istio `hosts` come from the domain.
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
 
@@ -84,6 +93,14 @@ pub(super) struct AnswersArgs {
     /// The SHA-256 of that image or file.
     #[arg(long, value_name = "HEX")]
     pub(super) plugin_sha256: Option<OsString>,
+
+    /// The Secret with which images are pulled: in the gateway's namespace, for standalone in Keptn's.
+    #[arg(long, value_name = "NAME", value_parser = object_name)]
+    pub(super) image_pull_secret: Option<String>,
+
+    /// The Gateway in its modern form, in Istio: the certificate is in the Secret of this name, and port 80 redirects.
+    #[arg(long, value_name = "NAME", value_parser = object_name)]
+    pub(super) credential_name: Option<String>,
 
     /// The image of Envoy with the plugin in it, for standalone.
     #[arg(long, value_name = "IMAGE")]

@@ -1,33 +1,48 @@
 //! The plugin's configuration: what the file says, and what only the installation knows.
 
 use core::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gate::config::Config;
 use gate::host::Hosts;
 use gate::request::Field;
 use serde_json::{Map, Value};
 
+use crate::domain::{API, CLI};
 use crate::input::{self, Judged};
 use crate::outcome::{Exit, Outcome};
-use crate::source::{Note, Source};
+use crate::source::{Note, Source, visible};
+use crate::style::WARNING;
 
 /// What must agree with the file.
 #[derive(Debug)]
 pub(crate) struct Given<'a> {
     /// The hosts that the domain makes ours, where the configuration is to have these and no others.
     pub(crate) hosts: Option<&'a [String]>,
+    /// Whether hosts that another domain made give way to them.
+    pub(crate) replaces_hosts: bool,
     /// The upstreams that there is an address of.
     pub(crate) upstreams: &'a [String],
+    /// Whether every upstream must have one.
+    pub(crate) needs_addresses: bool,
 }
 
-/// The configuration of a file, or an empty one. What is wrong, and what may surprise, is told on standard
-/// error.
-pub(crate) fn read(file: Option<&Path>, given: &Given<'_>, outcome: &mut Outcome) -> Option<Value> {
-    let own = match file {
-        None => Value::Null,
-        Some(file) => of_file(file, given, outcome)?,
-    };
+/// The configuration that all of these files have, or an empty one if there are none. What is wrong, and what may
+/// surprise, is told on standard error.
+pub(crate) fn read(files: &[PathBuf], given: &Given<'_>, outcome: &mut Outcome) -> Option<Value> {
+    let mut own = Value::Null;
+    for (index, file) in files.iter().enumerate() {
+        let value = without_nulls(&of_file(file, given, outcome)?);
+        if index > 0 && value != own {
+            let names = files.iter().map(|file| visible(&file.to_string_lossy())).collect::<Vec<_>>();
+            outcome.cannot_run(&format!(
+                "gatectl: these have different configurations: {}\n  help: say which it is to be, with --config",
+                names.join(", ")
+            ));
+            return None;
+        }
+        own = value;
+    }
     let mut is_good = true;
     for name in given.upstreams {
         if !upstreams(&own).any(|known| known == Some(name)) {
@@ -49,10 +64,7 @@ pub(crate) fn complete(
     auth: Option<(&str, &str)>,
     outcome: &mut Outcome,
 ) -> Option<Value> {
-    let mut object = match without_nulls(own) {
-        Value::Object(object) => object,
-        _ => Map::new(),
-    };
+    let mut object = own.as_object().cloned().unwrap_or_default();
     if let Some(hosts) = hosts {
         object.insert("hosts".to_owned(), hosts.iter().map(String::as_str).collect());
     }
@@ -84,10 +96,21 @@ fn of_file(file: &Path, given: &Given<'_>, outcome: &mut Outcome) -> Option<Valu
         }
     };
     let only = <[Judged; 1]>::try_from(judged);
-    let Ok([Judged { value, notes, warnings, marks, .. }]) = only else {
+    let Ok([Judged { mut value, notes, warnings, marks, .. }]) = only else {
         outcome.cannot_run(&format!("{}: there is more than one configuration in it", source.name()));
         return None;
     };
+    if value.is_null() && notes.is_empty() {
+        let _ = writeln!(
+            outcome.stderr,
+            "{WARNING}warning:{WARNING:#} {}: there is no configuration in it: all defaults hold",
+            source.name()
+        );
+    }
+    if given.replaces_hosts && are_of_a_domain(&value) {
+        // What there was before: the new domain's come in their place.
+        value.as_object_mut().and_then(|object| object.remove("hosts"));
+    }
     let unmet = if notes.is_empty() { unmet(&value, given, &marks) } else { Vec::new() };
     for note in notes.iter().chain(&unmet).chain(&warnings) {
         let _ = writeln!(outcome.stderr, "{}", source.show(note));
@@ -115,7 +138,9 @@ fn unmet(value: &Value, given: &Given<'_>, marks: &[Note]) -> Vec<Note> {
         note("hosts", "these are other hosts than the domain's", help)
     });
     let upstreams = upstreams(value).enumerate().filter_map(|(index, name)| {
-        let name = name.filter(|name| !given.upstreams.iter().any(|known| known == name))?;
+        let is_unknown =
+            |name: &&str| given.needs_addresses && !given.upstreams.iter().any(|known| known == name);
+        let name = name.filter(is_unknown)?;
         let help = format!("--upstream {name}=HOST:PORT says it");
         Some(note(&format!("upstreams[{index}].name"), "nothing says where this upstream is", help))
     });
@@ -140,6 +165,13 @@ fn are_the_same(hosts: &[String], value: &Value) -> bool {
         some.iter().all(|host| all.are_ours(Field::Once(host.as_bytes())))
     };
     are_within(&own, &hosts) && are_within(&hosts, &own)
+}
+
+/// Whether the hosts are those that a domain makes, whichever it is.
+fn are_of_a_domain(value: &Value) -> bool {
+    let hosts = value.get("hosts").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let hosts: Vec<_> = hosts.iter().filter_map(Value::as_str).collect();
+    hosts.len() == 2 && hosts.contains(&CLI) && hosts.iter().any(|host| host.starts_with(API))
 }
 
 /// A key whose value is null counts as missing. Kubernetes may drop it, and would compare wrong with us.

@@ -17,10 +17,10 @@ use core::fmt::Write as _;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use answers::{Answers, Install};
+use answers::{Answers, Install, Purpose};
 use arguments::AnswersArgs;
 pub(crate) use arguments::{DomainArgs, RenderArgs};
-use renderer::{Form, Renderer};
+use renderer::{CREDENTIAL_NAME, Form, Renderer};
 use templates::{Part, TEMPLATES, Template};
 use write::Change;
 
@@ -44,7 +44,8 @@ pub(crate) fn render(args: &RenderArgs) -> Outcome {
             missing.join(" and "),
         ));
     }
-    if let Some(answers) = read(domain, &args.answers, &mut outcome) {
+    let configs: Vec<_> = args.answers.config.iter().cloned().collect();
+    if let Some(answers) = read(Purpose::Render, domain, &args.answers, &configs, &mut outcome) {
         let is_wanted = |template: &Template| match (template.part, &args.answers.output) {
             (Part::Objects, _) | (Part::Tree, Some(_)) | (Part::Stream, None) => true,
             (Part::Tree, None) | (Part::Stream, Some(_)) | (Part::Keptn, _) => false,
@@ -83,32 +84,48 @@ pub(crate) fn domain(args: &DomainArgs) -> Outcome {
             args.answers.install
         ));
     }
-    let Some(answers) = read(&args.domain, &args.answers, &mut outcome) else { return outcome };
+    let install = args.answers.install;
+    // What is about to be written anew has the configuration: it stays.
+    let kept = match &args.answers.output {
+        Some(folder) if is_rendered(folder, install, &mut outcome) && args.answers.config.is_none() => {
+            filters(folder, install)
+        }
+        _ => Vec::new(),
+    };
+    let configs = args.answers.config.clone().map_or_else(|| kept.clone(), |file| vec![file]);
+    let Some(answers) = read(Purpose::Domain, &args.domain, &args.answers, &configs, &mut outcome) else {
+        return outcome;
+    };
     // In the stream only what every installation has: the rest is people's choice.
     let is_wanted = |template: &Template| {
         template.has_domain && (template.part != Part::Tree || args.answers.output.is_some())
     };
-    if let Some(folder) = &args.answers.output
-        && !is_rendered(folder, &answers, &mut outcome)
-    {
-        return outcome;
-    }
     deliver(&answers, &is_wanted, args.answers.output.as_deref(), &mut outcome);
     if outcome.exit == Exit::Good {
+        for file in kept {
+            let name = visible(&file.to_string_lossy());
+            let _ = writeln!(outcome.stderr, "{name}: the configuration is the one that was there");
+        }
         let _ = write!(outcome.stderr, "{}", what_remains(&answers, &args.answers));
     }
     outcome
 }
 
 /// The answers, if nothing at all is wrong.
-fn read(domain: &OsStr, args: &AnswersArgs, outcome: &mut Outcome) -> Option<Answers> {
+fn read(
+    purpose: Purpose,
+    domain: &OsStr,
+    args: &AnswersArgs,
+    configs: &[PathBuf],
+    outcome: &mut Outcome,
+) -> Option<Answers> {
     if args.output.is_none() && matches!(args.install, Install::Compose | Install::All) {
         outcome.cannot_run(&format!(
             "gatectl: --install {} is files, and no stream for kubectl\n  help: -o FOLDER says where they go",
             args.install
         ));
     }
-    Answers::read(domain, args, outcome).filter(|_| outcome.exit == Exit::Good)
+    Answers::read(purpose, domain, args, configs, outcome).filter(|_| outcome.exit == Exit::Good)
 }
 
 /// Prints or writes what is wanted of the installation: all of it or nothing.
@@ -164,27 +181,24 @@ fn write(folder: &Path, files: &[(PathBuf, String)], outcome: &mut Outcome) {
         }
         Err(failure) => {
             failure.problems.iter().for_each(|why| outcome.cannot_run(why));
-            outcome.cannot_run(&what_was_put(folder, &failure));
+            failure.left.iter().for_each(|left| outcome.cannot_run(left));
+            if failure.left.is_empty() {
+                outcome.cannot_run("gatectl: nothing is changed");
+            }
         }
     }
 }
 
-/// What became of the folder when not all could be written.
-fn what_was_put(folder: &Path, failure: &write::Failure) -> String {
-    let names = failure.put.iter().map(|path| visible(&folder.join(path).to_string_lossy()));
-    match names.collect::<Vec<_>>().join(", ").as_str() {
-        "" => "gatectl: nothing is changed".to_owned(),
-        names => format!(
-            "gatectl: already written: {names}\n  help: the rest is as it was: run it again before you apply the folder"
-        ),
-    }
+/// The files of a rendered folder that have the filter's configuration and the domain.
+fn filters(folder: &Path, install: Install) -> Vec<PathBuf> {
+    let filters = TEMPLATES.iter().filter(|template| template.is_of(install) && template.is_filter());
+    filters.map(|template| folder.join(template.path)).collect()
 }
 
 /// Whether the folder has the files of this installation; if not, that is told.
-fn is_rendered(folder: &Path, answers: &Answers, outcome: &mut Outcome) -> bool {
-    let of_installation = |template: &&Template| {
-        template.is_of(answers.install) && template.has_domain && template.part != Part::Keptn
-    };
+fn is_rendered(folder: &Path, install: Install, outcome: &mut Outcome) -> bool {
+    let of_installation =
+        |template: &&Template| template.is_of(install) && template.has_domain && template.part != Part::Keptn;
     let missing: Vec<_> = TEMPLATES
         .iter()
         .filter(of_installation)
@@ -195,10 +209,7 @@ fn is_rendered(folder: &Path, answers: &Answers, outcome: &mut Outcome) -> bool 
         outcome.cannot_run(&format!("{}: there is no such file", visible(&path.to_string_lossy())));
     }
     if !missing.is_empty() {
-        outcome.cannot_run(&format!(
-            "  help: `gatectl render --install {} -o …` writes the folder",
-            answers.install
-        ));
+        outcome.cannot_run(&format!("  help: `gatectl render --install {install} -o …` writes the folder",));
     }
     missing.is_empty()
 }
@@ -206,29 +217,59 @@ fn is_rendered(folder: &Path, answers: &Answers, outcome: &mut Outcome) -> bool 
 /// What depends on the domain besides our objects and Keptn's.
 fn what_remains(answers: &Answers, args: &AnswersArgs) -> String {
     let domain = &answers.domain;
-    let (standalone, by_name) = match answers.install {
-        Install::Standalone => (" --install standalone", ""),
-        _ => ("", "; for the modern Gateway with --credential-name keptn-gateway-certificate"),
+    let is_istio = args.install != Install::Standalone;
+    let secret = match (&args.credential_name, args.install) {
+        (_, Install::Standalone) => " --install standalone".to_owned(),
+        (Some(name), _) => format!(" --credential-name {name}"),
+        (None, _) => String::new(),
     };
-    let defaults = if args.install.is_istio() && args.config.is_none() {
-        "The filter's object has the default configuration: if you have a configuration of your own, give it with \
-         --config.\n"
+    let mut text = String::new();
+    if args.install.is_istio() && args.output.is_none() {
+        if args.config.is_none() {
+            text.push_str(
+                "The filter's object has the default configuration: if there is one of your own, give it with --config, or \
+                 let `--config -` read what `kubectl get` says of the object.\n",
+            );
+        }
+        if args.credential_name.is_none() {
+            // The filter is on port 80 as well then, and judges before the redirect.
+            text.push_str("Where the Gateway is the modern one, give --credential-name.\n");
+        }
+    }
+    let by_name = if is_istio && args.credential_name.is_none() {
+        format!("; for the modern Gateway with --credential-name {CREDENTIAL_NAME}")
     } else {
-        ""
+        String::new()
     };
-    // The component keeps the filter from port 80; the object that is printed does not know it.
-    let modern = if args.install.is_istio() && args.output.is_none() {
-        "Where the Gateway is the modern one (components/credential-name), render with -o and apply your kustomization \
-         instead.\n"
-    } else {
-        ""
-    };
-    format!(
-        "{defaults}{modern}What else depends on the domain:\n\
-         - the certificate must cover it: gatectl cert self-signed {domain}{standalone} | kubectl apply -f -, or gatectl \
-         cert own{by_name}\n\
-         - services that are onboarded already keep the old one\n\
-         - an exposed bridge does so too, until it is exposed anew\n\
-         - Keptn's command line must be told: keptn auth --endpoint=https://api.keptn.{domain} --api-token=…\n"
-    )
+    // Writing to a string cannot fail.
+    let _ = write!(
+        text,
+        "What else depends on the domain:\n\
+         - the certificate must cover it: gatectl cert self-signed {domain}{secret} | kubectl apply -f -, or gatectl cert \
+         own{by_name}\n"
+    );
+    // Without Istio nothing is onboarded.
+    if is_istio {
+        text.push_str(
+            "- services that are onboarded already keep the old one\n\
+             - an exposed bridge does so too, until it is exposed anew\n",
+        );
+        match &args.output {
+            None => text.push_str(
+                "- the policy for other teams (istio/tenants), where it is applied: render with -o, and apply it anew\n",
+            ),
+            Some(folder) => {
+                let folder = visible(&folder.join("istio/tenants").to_string_lossy());
+                let _ = writeln!(
+                    text,
+                    "- the policy for other teams, where it is applied: kubectl apply -k {folder}"
+                );
+            }
+        }
+    }
+    let _ = writeln!(
+        text,
+        "- Keptn's command line must be told: keptn auth --endpoint=https://api.keptn.{domain} --api-token=…"
+    );
+    text
 }

@@ -15,6 +15,12 @@ use super::{standalone, yaml};
 /// What the pods of an installation without Istio mount.
 const CONFIG_MAP: &str = "keptn-gateway";
 
+/// The Secret that the modern Gateway names.
+pub(crate) const CREDENTIAL_NAME: &str = "keptn-gateway-certificate";
+
+/// The ingress gateway's port for https, in pods of Helm's chart and of istioctl's.
+const TLS_PORTS: [u16; 2] = [443, 8443];
+
 /// A host that is ours where the configuration names none: Keptn's command line sends it.
 const HOST: &str = "api.keptn";
 
@@ -46,7 +52,7 @@ impl Renderer {
         let envoy_yaml = standalone::envoy_yaml().map_err(|error| told(&error))?;
         let environment = environment(&envoy_yaml).map_err(|error| told(&format!("{error:#}")))?;
         let mut renderer =
-            Self { environment, context: context(answers), trusted_hops: answers.trusted_hops };
+            Self { environment, context: context(answers, form), trusted_hops: answers.trusted_hops };
         if form == Form::Stream {
             renderer.make_config_map()?;
         }
@@ -106,19 +112,24 @@ fn environment(envoy_yaml: &str) -> Result<Environment<'static>, Error> {
     Ok(environment)
 }
 
-fn context(answers: &Answers) -> Value {
+fn context(answers: &Answers, form: Form) -> Value {
     let Answers {
         install,
         domain,
         namespace,
         gateway_namespace,
+        cluster_domain,
         in_istio,
         elsewhere,
         upstreams,
         fetched,
         image,
+        image_pull_secret,
+        credential_name,
         trusted_hops: _,
     } = answers;
+    // In the tree it is a component that makes the Gateway the modern one.
+    let is_modern = form == Form::Stream && credential_name.is_some();
     context! {
         overlay => match install {
             Install::Wasmplugin => "wasmplugin",
@@ -131,6 +142,12 @@ fn context(answers: &Answers) -> Value {
         api_host => domain.api_host(),
         namespace,
         gateway_namespace,
+        cluster_domain,
+        is_modern,
+        has_component => credential_name.is_some(),
+        tls_ports => TLS_PORTS.iter().copied().filter(|_| is_modern).collect::<Value>(),
+        credential_name => credential_name.as_deref().unwrap_or(CREDENTIAL_NAME),
+        image_pull_secret => image_pull_secret.as_deref(),
         in_istio_json => yaml::json(in_istio),
         in_istio_yaml => yaml::block(in_istio),
         elsewhere_json => yaml::json(elsewhere),

@@ -63,6 +63,11 @@ impl Template {
         Self { has_domain: true, ..self }
     }
 
+    /// Whether it is an object with the filter's configuration.
+    pub(crate) fn is_filter(&self) -> bool {
+        self.path.ends_with("/filter.yaml")
+    }
+
     /// Whether it belongs to this installation.
     pub(crate) fn is_of(&self, install: Install) -> bool {
         self.of.iter().any(|of| install.covers(*of))
@@ -70,7 +75,7 @@ impl Template {
 }
 
 /// All of them, in the order in which objects are applied.
-pub(crate) const TEMPLATES: [Template; 47] = [
+pub(crate) const TEMPLATES: [Template; 48] = [
     template!("keptn-domain.yaml", KUBERNETES, Part::Keptn).with_domain(),
     template!("istio/kustomization.yaml", ISTIO, Part::Tree),
     template!("istio/base/kustomization.yaml", ISTIO, Part::Tree),
@@ -80,6 +85,7 @@ pub(crate) const TEMPLATES: [Template; 47] = [
     template!("istio/base/destination-rules.yaml", ISTIO, Part::Objects),
     template!("istio/overlays/envoyfilter/kustomization.yaml", &[Install::Istio], Part::Tree),
     template!("istio/overlays/envoyfilter/filter.yaml", &[Install::Istio], Part::Objects).with_domain(),
+    template!("istio/overlays/envoyfilter-credential-name/kustomization.yaml", &[Install::Istio], Part::Tree),
     template!("istio/overlays/envoyfilter-http/kustomization.yaml", &[Install::IstioHttp], Part::Tree),
     template!("istio/overlays/envoyfilter-http/filter.yaml", &[Install::IstioHttp], Part::Objects)
         .with_domain(),

@@ -9,7 +9,7 @@ use saphyr::{LoadableYamlNode as _, Yaml};
 use saphyr_parser::{Event, Parser as Events, ScalarStyle};
 use serde_json::{Map, Value, json};
 
-use super::answers::Answers;
+use super::answers::{Answers, Purpose};
 use super::arguments::RenderArgs;
 use super::renderer::{Form, Renderer};
 use super::templates::TEMPLATES;
@@ -30,7 +30,8 @@ fn arguments<S: Into<OsString>>(all: impl IntoIterator<Item = S>) -> RenderArgs 
 fn answers(args: &RenderArgs) -> Answers {
     let mut outcome = Outcome::default();
     let domain = args.domain.clone().unwrap_or_else(|| super::EXAMPLE.into());
-    let answers = Answers::read(&domain, &args.answers, &mut outcome);
+    let configs: Vec<_> = args.answers.config.iter().cloned().collect();
+    let answers = Answers::read(Purpose::Render, &domain, &args.answers, &configs, &mut outcome);
     assert_eq!(outcome.exit, Exit::Good, "{}", outcome.stderr);
     answers.unwrap()
 }

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::renderer::MARK;
-use crate::draft::{Access, Draft};
+use crate::draft::{self, Access, Draft, Unput};
 use crate::source::visible;
 
 /// What becomes of a file.
@@ -22,13 +22,13 @@ pub(crate) enum Change {
 pub(crate) struct Failure {
     /// Whole lines that say what cannot be written, and why.
     pub(crate) problems: Vec<String>,
-    /// The files that were put in their places before, by their paths in the folder.
-    pub(crate) put: Vec<PathBuf>,
+    /// The same for each file that is not as it was before.
+    pub(crate) left: Vec<String>,
 }
 
 /// Writes files below a folder, by their paths in it. None is put in its place before all are written.
 pub(crate) fn all(folder: &Path, files: &[(PathBuf, String)]) -> Result<Vec<Change>, Failure> {
-    let failed = |problems| Failure { problems, put: Vec::new() };
+    let failed = |problems| Failure { problems, left: Vec::new() };
     let mut made = Folders::default();
     // Once, and not for each of its files.
     made.make(folder)
@@ -36,10 +36,10 @@ pub(crate) fn all(folder: &Path, files: &[(PathBuf, String)]) -> Result<Vec<Chan
         .map_err(|error| failed(vec![cannot(folder, &error)]))?;
     let (mut drafts, mut changes, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     for (path, text) in files {
-        match draft(&folder.join(path), text, &mut made) {
+        match written(&folder.join(path), text, &mut made) {
             Ok((change, draft)) => {
                 changes.push(change);
-                drafts.extend(draft.map(|draft| (path, draft)));
+                drafts.extend(draft);
             }
             Err(why) => problems.push(why),
         }
@@ -48,18 +48,12 @@ pub(crate) fn all(folder: &Path, files: &[(PathBuf, String)]) -> Result<Vec<Chan
         return Err(failed(problems));
     }
     // Folders, files and the disk's space have been tried: what fails now was changed by somebody meanwhile.
-    let mut put = Vec::new();
-    for (path, draft) in drafts {
-        match draft.put() {
-            Ok(()) => put.push(path.clone()),
-            Err(why) => return Err(Failure { problems: vec![why], put }),
-        }
-    }
+    draft::put_all(drafts).map_err(|Unput { why, left }| Failure { problems: vec![why], left })?;
     made.keep();
     Ok(changes)
 }
 
-fn draft(target: &Path, text: &str, made: &mut Folders) -> Result<(Change, Option<Draft>), String> {
+fn written(target: &Path, text: &str, made: &mut Folders) -> Result<(Change, Option<Draft>), String> {
     let change = match fs::metadata(target) {
         Ok(found) if found.permissions().readonly() => return Err(cannot(target, &"it is read-only")),
         // What is no file is refused by the draft.
@@ -69,8 +63,7 @@ fn draft(target: &Path, text: &str, made: &mut Folders) -> Result<(Change, Optio
             if old == text.as_bytes() {
                 return Ok((Change::None, None));
             }
-            let first = old.split(|byte| *byte == b'\n').next().unwrap_or_default();
-            if first.trim_ascii_end() != MARK.as_bytes() {
+            if !draft::has_mark(&old, MARK) {
                 return Err(format!(
                     "{}: this file is not gatectl's: its first line is not {MARK:?}\n  help: move it away, or \
                      choose another folder",
@@ -128,15 +121,14 @@ mod tests {
 
     /// What is a file's place when it is looked at, and a folder when the file is to be put there.
     #[test]
-    fn what_was_put_before_a_failure_is_said() {
+    fn what_was_put_before_a_failure_is_taken_back() {
         let folder = tempfile::tempdir().unwrap();
         let text = format!("{MARK}\n");
         let file = |path: &str| (PathBuf::from(path), text.clone());
         let failure =
             all(folder.path(), &[file("new/first"), file("a"), file("a/b"), file("last")]).unwrap_err();
-        assert_eq!(failure.put, [Path::new("new/first")]);
+        assert_eq!(failure.left, [""; 0]);
         assert!(failure.problems.concat().contains("a: cannot be written: "), "{failure:?}");
-        assert_eq!(fs::read_to_string(folder.path().join("new/first")).unwrap(), text);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "a draft or a folder is left");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "a file, a draft or a folder is left");
     }
 }

@@ -397,8 +397,8 @@ mod files {
     #[test]
     fn what_holds_the_key_is_for_its_owner_alone() {
         let scene = Scene::new();
-        // Whatever it was before.
-        scene.write("secret.yaml", "before");
+        // Whatever rights it had before.
+        scene.write("secret.yaml", "# Made by gatectl cert.\nbefore");
         fs::set_permissions(scene.path().join("secret.yaml"), fs::Permissions::from_mode(0o644)).unwrap();
         let run = scene.gatectl(&["cert", "self-signed", "example.org", "-o", "secret.yaml"]);
         assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{run}");
@@ -430,6 +430,20 @@ mod files {
             assert_eq!(scene.read("secret.yaml"), "before");
             assert_eq!(scene.files(), before);
         }
+    }
+
+    #[test]
+    fn a_file_of_somebody_elses_is_not_replaced() {
+        let scene = Scene::new();
+        let make = || scene.gatectl(&["cert", "self-signed", "example.org", "-o", "secret.yaml"]);
+        scene.write("secret.yaml", "# Mine.\n");
+        let run = make();
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run}");
+        assert!(run.stderr.starts_with("secret.yaml: this file is not gatectl's"), "{run}");
+        assert_eq!(scene.read("secret.yaml"), "# Mine.\n");
+        fs::remove_file(scene.path().join("secret.yaml")).unwrap();
+        let [first, second] = [make(), make()];
+        assert_eq!((first.code, second.code), (0, 0), "{first}\n{second}");
     }
 
     /// Its second file cannot be written, so its first is not.
@@ -477,7 +491,7 @@ mod files {
     fn a_link_is_followed_and_a_device_is_left_alone() {
         let scene = Scene::new();
         fs::create_dir(scene.path().join("real")).unwrap();
-        scene.write("real/secret.yaml", "before");
+        scene.write("real/secret.yaml", "");
         symlink("real/secret.yaml", scene.path().join("link.yaml")).unwrap();
         let run = scene.gatectl(&["cert", "self-signed", "example.org", "-o", "link.yaml"]);
         assert_eq!(run.code, 0, "{run}");

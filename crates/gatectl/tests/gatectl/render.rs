@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use saphyr::{LoadableYamlNode as _, Yaml};
+use saphyr::{LoadableYamlNode as _, SafelyIndex as _, Yaml};
 use tempfile::TempDir;
 
 use crate::run::{Run, command, gatectl};
@@ -12,7 +12,7 @@ use crate::run::{Run, command, gatectl};
 const MARK: &str = "# Made by gatectl render.\n";
 
 /// Command lines by the names of their golden files. They run in a folder with the files of [`scene`].
-const GOLDEN: [(&str, &[&str]); 26] = [
+const GOLDEN: [(&str, &[&str]); 28] = [
     ("domain-url", &["render", "--domain", "https://api.keptn.example.org/"]),
     ("domain-address", &["domain", "10.0.0.1:31390"]),
     (
@@ -50,6 +50,11 @@ const GOLDEN: [(&str, &[&str]); 26] = [
     ("nothing-fetched", &["render", "--plugin-url=oci://registry.example/a"]),
     ("file-not-image", &["render", "--install=istio-http", "--plugin-url=oci://registry.example/a"]),
     ("hops-in-istio", &["render", "--trusted-hops=1"]),
+    (
+        "not-for-this",
+        &["render", "--install=standalone", "--credential-name=tls", "--cluster-domain=cluster..local"],
+    ),
+    ("pull-secret", &["render", "--image-pull-secret=pull"]),
     ("image", &["render", "--install=standalone", "--image=oci://registry.example/a"]),
     ("install-unknown", &["render", "--install=nginx"]),
     ("stream-without-plugin", &["render", "--install=wasmplugin"]),
@@ -275,8 +280,9 @@ fn a_domain_with_a_port_is_in_the_config_map_with_it_and_in_hosts_without() {
     assert_eq!(hosts, ["api.keptn.10.0.0.1.nip.io", "api.keptn"]);
     assert!(run.stdout.contains(r#""hosts": ["api.keptn.10.0.0.1.nip.io", "api.keptn"]"#), "{run}");
     for word in [
-        "if you have a configuration of your own, give it with --config.\n",
-        "(components/credential-name), render with -o and apply your kustomization instead.\n",
+        "if there is one of your own, give it with --config, or let `--config -` read what `kubectl get` says of",
+        "Where the Gateway is the modern one, give --credential-name.\n",
+        "- the policy for other teams (istio/tenants), where it is applied: render with -o, and apply it anew\n",
         "cert self-signed 10.0.0.1.nip.io:31390 | kubectl apply -f -, or gatectl cert own; for the modern Gateway with \
          --credential-name keptn-gateway-certificate\n",
         "--endpoint=https://api.keptn.10.0.0.1.nip.io:31390",
@@ -285,31 +291,217 @@ fn a_domain_with_a_port_is_in_the_config_map_with_it_and_in_hosts_without() {
     }
 }
 
-/// After `domain` the folder is as if it had been rendered for the domain, and has Keptn's ConfigMap.
 #[test]
-fn a_folder_gets_another_domain() {
+fn without_istio_nothing_is_told_of_what_is_only_there() {
+    let run = gatectl(["domain", "other.example", "--install=standalone"]);
+    assert_eq!(run.code, 0, "{run}");
+    assert!(run.stderr.contains("cert self-signed other.example --install standalone |"), "{run}");
+    for word in ["onboarded", "bridge", "tenants", "credential-name", "configuration"] {
+        assert!(!run.stderr.contains(word), "{word}: {run}");
+    }
+}
+
+/// A configuration that nobody may lose.
+const OWN: &str = r#"{
+  "internal": "deny",
+  "tokens": [{ "name": "ci", "sha256": "4b00c40ef6bd3c84b9ae2cbbfa1d8ea9b0e5d30c0d0bbdd2c1ac0f7b5c9b8e0d" }],
+  "upstreams": [{ "name": "shop" }]
+}"#;
+const SHOP: [&str; 2] = ["--config=own.json", "--upstream=shop=shop.example:8080"];
+
+/// After `domain` the folder is as if it had been rendered for the domain, and has Keptn's ConfigMap. Its configuration
+/// need not be said again.
+#[test]
+fn a_folder_gets_another_domain_and_keeps_its_configuration() {
     let digest = format!("--plugin-sha256={}", "a".repeat(64));
     let image = "--plugin-url=oci://registry.example/a:1";
     for options in [
         &["--install=istio"][..],
+        &["--install=istio", "--credential-name=tls"],
         &["--install=istio-http", "--plugin-url=https://files.example/a.wasm", &digest],
-        &["--install=wasmplugin", image, &digest],
+        &["--install=wasmplugin", image, &digest, "--image-pull-secret=pull"],
         &["--install=trafficextension", image, &digest],
         &["--install=standalone", "--image=a/b:1"],
+        &["--install=all"],
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let run = run_in(folder.path(), &[&["render", "-o", "out"], options].concat());
+        fs::write(folder.path().join("own.json"), OWN).unwrap();
+        let run = run_in(folder.path(), &[&["render", "-o", "out"], options, &SHOP].concat());
         assert_eq!(run.code, 0, "{run}");
         let change = [&["domain", "other.example:31390", "-o", "out"], options].concat();
         let run = run_in(folder.path(), &change);
         assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{run}");
+        let is_kept = run.stderr.contains("filter.yaml: the configuration is the one that was there\n");
+        assert_eq!(is_kept, options != ["--install=standalone", "--image=a/b:1"], "{run}");
         let mut changed = tree(&folder.path().join("out"));
         let config_map = changed.remove(Path::new("keptn-domain.yaml")).unwrap();
         assert!(config_map.contains("  app_domain: other.example:31390\n"), "{config_map}");
-        let other = rendered(&[&["--domain", "other.example:31390"], options].concat());
-        assert_eq!(changed, other, "{options:?}");
+        let other = [&["render", "-o", "other", "--domain", "other.example:31390"], options, &SHOP].concat();
+        assert_eq!(run_in(folder.path(), &other).code, 0);
+        assert_eq!(changed, tree(&folder.path().join("other")), "{options:?}");
         let run = run_in(folder.path(), &change);
-        assert!(run.code == 0 && run.stderr.starts_with("out: nothing has changed\n"), "{run}");
+        assert!(run.code == 0 && run.stderr.contains("out: nothing has changed\n"), "{run}");
+    }
+}
+
+#[test]
+fn a_folder_with_two_configurations_is_asked_which() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(run_in(folder.path(), &["render", "-o", "out", "--install=all"]).code, 0);
+    let filter = folder.path().join("out/istio/overlays/envoyfilter/filter.yaml");
+    let text = fs::read_to_string(&filter).unwrap();
+    fs::write(&filter, text.replace("\"hosts\":", "\"internal\": \"deny\", \"hosts\":")).unwrap();
+    let before = tree(folder.path());
+    let change = ["domain", "other.example", "-o", "out", "--install=all"];
+    let run = run_in(folder.path(), &change);
+    assert_eq!((run.code, tree(folder.path())), (2, before), "{run}");
+    assert!(run.stderr.contains("different configurations: out/istio/"), "{run}");
+    fs::write(folder.path().join("own.json"), "{\"internal\": \"deny\"}").unwrap();
+    let run = run_in(folder.path(), &[&change[..], &["--config=own.json"]].concat());
+    assert_eq!(run.code, 0, "{run}");
+}
+
+/// `kubectl get … -o json | gatectl domain D --config -`: whatever is there stays, but its hosts.
+#[test]
+fn the_configuration_comes_out_of_the_object_that_is_there() {
+    let digest = format!("--plugin-sha256={}", "a".repeat(64));
+    let image = ["--plugin-url=oci://registry.example/a:1", digest.as_str()];
+    for (install, options) in [("istio", &[][..]), ("wasmplugin", &image), ("trafficextension", &image)] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("own.json"), OWN).unwrap();
+        let options = [&["--install", install], options].concat();
+        let rendered =
+            run_in(folder.path(), &[&["render", "--domain=old.example"], options.as_slice(), &SHOP].concat());
+        let filter = rendered.stdout.split("---\n").last().unwrap();
+        fs::write(folder.path().join("object.yaml"), filter).unwrap();
+        let domain = ["domain", "new.example:31390"];
+        let expected = run_in(folder.path(), &[&domain, options.as_slice(), &SHOP].concat());
+        assert_eq!(expected.code, 0, "{expected}");
+        assert!(expected.stdout.contains("deny") && expected.stdout.contains("4b00c40e"), "{expected}");
+        let read = [&domain, options.as_slice(), &["--config=-"]].concat();
+        let mut command = command(read);
+        let object = fs::File::open(folder.path().join("object.yaml")).unwrap();
+        let run = Run::from(command.current_dir(folder.path()).stdin(object).output().unwrap());
+        assert_eq!((run.code, &run.stdout), (0, &expected.stdout), "{run}");
+    }
+    // Hosts that no domain makes are not thrown away.
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("own.json"), r#"{"hosts": ["api.keptn", "shop.example"]}"#).unwrap();
+    let run = run_in(folder.path(), &["domain", "new.example", "--config=own.json"]);
+    assert!(run.code == 1 && run.stderr.contains("hosts: these are other hosts"), "{run}");
+    // And to render, any hosts but the domain's may be a mistake.
+    fs::write(folder.path().join("own.json"), r#"{"hosts": ["api.keptn", "api.keptn.old.example"]}"#)
+        .unwrap();
+    let run = run_in(folder.path(), &["render", "--domain=new.example", "--config=own.json"]);
+    assert_eq!(run.code, 1, "{run}");
+}
+
+/// Who has no verdict, or an Istio that would drop the demand for it, gets no route; and nothing that may have reached a
+/// service is sent twice.
+#[test]
+fn each_route_demands_a_verdict_of_a_proxy_that_knows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("own.json"), OWN).unwrap();
+    let run = run_in(folder.path(), &[&["render"][..], &SHOP].concat());
+    let documents = Yaml::load_from_str(&run.stdout).unwrap();
+    let is_routes = |it: &&Yaml<'_>| it["metadata"]["name"].as_str() == Some("keptn-gateway-routes");
+    let routes = documents.iter().find(is_routes).unwrap();
+    let mut verdicts = Vec::new();
+    for patch in routes["spec"]["configPatches"].as_sequence().unwrap() {
+        assert_eq!(patch["patch"]["operation"].as_str(), Some("INSERT_FIRST"));
+        let place = &patch["match"];
+        let before = place["routeConfiguration"]["vhost"]["route"]["name"].as_str();
+        assert_eq!((place["context"].as_str(), before), (Some("GATEWAY"), Some("keptn-gateway-not-loaded")));
+        let proxies = place["proxy"]["proxyVersion"].as_str().unwrap();
+        // What it fits is tried in a lab (tests/istio/dumps.rs).
+        assert_eq!(proxies, r"^(1\.(2[6-9]|[3-9][0-9]|[1-9][0-9]{2,})|[2-9])\.");
+        let route = &patch["patch"]["value"];
+        let [demand] = route["match"]["filter_state"].as_sequence().unwrap().as_slice() else {
+            panic!("one verdict: {route:#?}")
+        };
+        assert_eq!(demand["key"].as_str(), Some("wasm.keptn.upstream"));
+        assert_eq!(demand.as_mapping().unwrap().len(), 2, "nothing inverts it: {demand:#?}");
+        let string = demand["string_match"].as_mapping().unwrap();
+        assert_eq!(string.len(), 1, "{demand:#?}");
+        let verdict = demand["string_match"]["exact"].as_str().unwrap();
+        let cluster = route["route"]["cluster"].as_str().unwrap();
+        assert!(cluster.split(['|', '.']).any(|part| part == verdict), "{verdict} leads to {cluster}");
+        let retries = &route["route"]["retry_policy"];
+        assert_eq!(retries["retry_on"].as_str(), Some("connect-failure,refused-stream"));
+        verdicts.push(verdict);
+    }
+    let [config, api] = ["configuration-service", "api-service"];
+    assert_eq!(verdicts, [config, config, api, api, "shop"]);
+}
+
+/// The Gateway and where the filter is: on the ports with TLS alone.
+#[test]
+fn the_modern_gateway_redirects_and_the_filter_is_not_before_that() {
+    let digest = format!("--plugin-sha256={}", "a".repeat(64));
+    let image = ["--plugin-url=oci://registry.example/a:1", digest.as_str()];
+    let file = ["--plugin-url=https://registry.example/a", digest.as_str()];
+    let ports = |object: &Yaml<'_>| -> Vec<i64> {
+        let spec = &object["spec"];
+        let Some(patches) = spec.get("configPatches") else {
+            let matches = spec.get("match").and_then(Yaml::as_sequence);
+            let ports = matches.into_iter().flatten().flat_map(|it| it["ports"].as_sequence().unwrap());
+            return ports.map(|port| port["number"].as_integer().unwrap()).collect();
+        };
+        let of_filter = patches.as_sequence().unwrap().iter();
+        let of_filter = of_filter.filter(|patch| patch["applyTo"].as_str() == Some("HTTP_FILTER"));
+        let port = |patch: &Yaml<'_>| patch["match"]["listener"].get("portNumber")?.as_integer();
+        of_filter.filter_map(port).collect()
+    };
+    for (install, options) in
+        [("istio", &[][..]), ("istio-http", &file), ("wasmplugin", &image), ("trafficextension", &image)]
+    {
+        let options = [&["--install", install], options].concat();
+        let modern = ["--credential-name=keptn-tls"];
+        for command in [&["render"][..], &["domain", "example.org"]] {
+            let [old, new] = [&[][..], &modern].map(|more| good(&[command, &options, more].concat()));
+            let (old, new) = (Yaml::load_from_str(&old).unwrap(), Yaml::load_from_str(&new).unwrap());
+            assert_eq!(ports(old.last().unwrap()), [0; 0], "{install}");
+            assert_eq!(ports(new.last().unwrap()), [443, 8443], "{install}");
+        }
+        let stream = good(&[&["render"], options.as_slice(), &modern].concat());
+        let documents = Yaml::load_from_str(&stream).unwrap();
+        let gateway = documents.iter().find(|it| it["kind"].as_str() == Some("Gateway")).unwrap();
+        let servers = &gateway["spec"]["servers"];
+        assert_eq!(servers[0]["tls"]["httpsRedirect"].as_bool(), Some(true), "{install}");
+        assert_eq!(servers[1]["tls"]["credentialName"].as_str(), Some("keptn-tls"), "{install}");
+        assert!(servers[1]["tls"].get("privateKey").is_none(), "{install}");
+
+        let files = rendered(&[options.as_slice(), &modern].concat());
+        let kustomization = &files[Path::new("istio/kustomization.yaml")];
+        assert!(kustomization.ends_with("\ncomponents:\n- components/credential-name\n"), "{kustomization}");
+        let component = &files[Path::new("istio/components/credential-name/public-gateway.yaml")];
+        assert!(component.contains("\n      credentialName: keptn-tls\n"), "{component}");
+    }
+}
+
+#[test]
+fn images_are_pulled_with_a_secret_where_there_is_one() {
+    let digest = format!("--plugin-sha256={}", "a".repeat(64));
+    let image = ["--plugin-url=oci://registry.example/a:1", digest.as_str()];
+    for (install, options, place) in [
+        ("wasmplugin", &image[..], "\n  imagePullSecret: \"123\"\n"),
+        ("trafficextension", &image, "\n    imagePullSecret: \"123\"\n"),
+        ("standalone", &["--image=a/b:1"], "\n      imagePullSecrets:\n      - name: \"123\"\n"),
+    ] {
+        let options = [&["render", "--install", install], options].concat();
+        assert!(!good(&options).contains("imagePullSecret"), "{install}");
+        let with = good(&[options.as_slice(), &["--image-pull-secret=123"]].concat());
+        assert!(with.contains(place), "{with}");
+    }
+}
+
+#[test]
+fn the_clusters_domain_is_in_every_name() {
+    for install in ["all", "istio", "standalone"] {
+        let files = rendered(&["--install", install, "--cluster-domain=corp.internal."]);
+        let text = files.values().map(String::as_str).collect::<String>();
+        assert!(text.contains("configuration-service.keptn.svc.corp.internal"), "{install}");
+        assert!(!text.contains("cluster.local"), "{install}");
     }
 }
 
@@ -387,6 +579,12 @@ fn what_may_surprise_is_on_standard_error() {
     assert_eq!(run.code, 0, "{run}");
     assert!(run.stderr.contains("w.yaml:1:") && run.stderr.contains("--domain, --image"), "{run}");
     assert!(objects(&run.stdout).len() > 5);
+    for empty in ["", "# Nothing.\n", "null\n"] {
+        fs::write(folder.path().join("empty.yaml"), empty).unwrap();
+        let run = run_in(folder.path(), &["render", "--config", "empty.yaml", "--domain=example.org"]);
+        assert_eq!(run.code, 0, "{run}");
+        assert_eq!(run.stderr, "warning: empty.yaml: there is no configuration in it: all defaults hold\n");
+    }
     let run = run_in(folder.path(), &["render", "-o", "out", "--install", "wasmplugin"]);
     assert!(run.code == 0 && run.stderr.contains("--plugin-url, --plugin-sha256"), "{run}");
 }
