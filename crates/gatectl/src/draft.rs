@@ -101,6 +101,16 @@ impl Draft {
     }
 }
 
+/// Writes one file.
+///
+/// # Errors
+///
+/// Whole lines that say why `path` cannot be written; what stood there is as it was, unless they say otherwise.
+pub(crate) fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), String> {
+    put_all([Draft::write(path, bytes, access)?])
+        .map_err(|Unput { why, left }| [why].into_iter().chain(left).collect::<Vec<_>>().join("\n"))
+}
+
 /// Puts all files in their places, or none: whatever stood there is put back when one of them cannot be put.
 ///
 /// # Errors
@@ -128,6 +138,13 @@ pub(crate) struct Unput {
     pub(crate) why: String,
     /// The same for each place that is not as it was before.
     pub(crate) left: Vec<String>,
+}
+
+/// As whole lines.
+impl From<Unput> for String {
+    fn from(Unput { why, left }: Unput) -> Self {
+        [why].into_iter().chain(left).collect::<Vec<_>>().join("\n")
+    }
 }
 
 /// A file in its place, and what stood there.

@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use clap::{Args, ValueEnum};
 
 use super::pair::Pair;
-use crate::draft::{self, Access, Draft, Unput};
+use crate::draft::{self, Access, Draft};
 use crate::outcome::Outcome;
 use crate::source::visible;
 
@@ -124,7 +124,7 @@ fn write_secret(path: &Path, manifest: &str) -> Result<(), String> {
             shown(path)
         ));
     }
-    put_all([Draft::write(path, manifest.as_bytes(), Access::Owner)?])
+    draft::write(path, manifest.as_bytes(), Access::Owner)
 }
 
 /// Both drafts are whole before the first is put in its place.
@@ -137,7 +137,7 @@ fn write_files(folder: &Path, pair: &Pair, outcome: &mut Outcome) -> Result<(), 
         key_place.exists() && fs::read(&key_place).ok().is_none_or(|before| before != pair.key().as_bytes());
     let key = Draft::write(&key_place, pair.key().as_bytes(), Access::Owner)?;
     let certificates = Draft::write(&certificates_place, pair.certificates().as_bytes(), Access::Everybody)?;
-    put_all([key, certificates])?;
+    draft::put_all([key, certificates])?;
     if is_replaced {
         outcome.stderr.push_str(&format!(
             "gatectl: note: {} was there and is replaced; the new one is yours alone, so give it to Envoy's user again\n",
@@ -145,11 +145,6 @@ fn write_files(folder: &Path, pair: &Pair, outcome: &mut Outcome) -> Result<(), 
         ));
     }
     Ok(())
-}
-
-fn put_all<const N: usize>(drafts: [Draft; N]) -> Result<(), String> {
-    draft::put_all(drafts)
-        .map_err(|Unput { why, left }| [why].into_iter().chain(left).collect::<Vec<_>>().join("\n"))
 }
 
 /// Nobody named these two files, so nobody meant what they lead to: it may be the key of something else.

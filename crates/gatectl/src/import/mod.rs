@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use gate::config::Config;
 use serde_json::json;
 
-use crate::draft::{self, Draft};
+use crate::draft;
 use crate::outcome::{Exit, Outcome};
 use crate::source::visible;
 use crate::style::{HELP, PROBLEM};
@@ -153,7 +153,7 @@ fn deliver(args: &OpenapiArgs, text: String, outcome: &mut Outcome) {
         );
         return;
     }
-    if let Err(why) = Draft::write(path, text.as_bytes(), draft::Access::Everybody).and_then(Draft::put) {
+    if let Err(why) = draft::write(path, text.as_bytes(), draft::Access::Everybody) {
         outcome.cannot_run(&why);
     }
 }

@@ -16,7 +16,7 @@ use gate::request::Method;
 use gate::routes;
 use serde_json::Value;
 
-use crate::draft::{self, Draft};
+use crate::draft;
 use crate::input;
 use crate::outcome::{Exit, Outcome};
 use crate::source::{Source, visible};
@@ -173,8 +173,7 @@ pub(crate) fn run(args: &RoutesArgs, width: Option<usize>) -> Outcome {
         (Ok(text), None) => outcome.stdout = text,
         (Ok(text), Some(path)) => {
             let text = anstream::adapter::strip_str(&text).to_string();
-            let draft = Draft::write(path, text.as_bytes(), draft::Access::Everybody);
-            if let Err(why) = draft.and_then(Draft::put) {
+            if let Err(why) = draft::write(path, text.as_bytes(), draft::Access::Everybody) {
                 outcome.cannot_run(&why);
             }
         }
