@@ -70,6 +70,7 @@ transitions! {
     RefreshNo "refresh → no"
     RefreshDontKnow "refresh → don't know"
     RefreshAgain "refresh, after 5 s again"
+    TurnPassed "a refresh is due, asked already → not asked again"
     CanaryAsked "canary sent"
     CanaryPutOff "canary put off"
     CanaryFailed "canary failed"

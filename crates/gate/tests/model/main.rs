@@ -43,6 +43,7 @@ fn config(which: usize) -> (Settings, Config) {
     (settings::ALL[which], CONFIGS.with(|configs| configs[which].clone()))
 }
 
+/// Sequences that once failed are kept in a file and tried first. What a seed stands for changes with `event.rs`.
 fn proptest() -> Proptest {
     let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/model.proptest-regressions");
     Proptest {

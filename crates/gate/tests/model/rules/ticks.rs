@@ -70,13 +70,25 @@ impl Rules {
         let can_ask = self.has_room(true) && self.may_probe(|failing| failing.next_by);
         let under_way: Vec<_> = self.flights.iter().filter_map(|flight| flight.token).collect();
         self.yes.entries.retain_mut(|(token, yes)| {
-            let is_due = yes.is_used && yes.ask_by <= now;
+            let may_be_due = yes.is_used && yes.ask_from <= now;
+            let is_due = can_ask && yes.is_used && yes.ask_by <= now;
             if yes.is_dead(now) {
-                yes.is_ghost |= yes.is_used && yes.ask_from <= now;
-                return !(can_ask && is_due);
+                yes.is_ghost |= may_be_due;
+                return !is_due;
             }
-            let is_left = can_ask && is_due && !under_way.contains(token);
-            assert!(!is_left, "not asked about {token}: {yes:?}");
+            if under_way.contains(token) {
+                // What is asked about already is not asked about again: its turn passes.
+                let next = now + ASKED_AGAIN_AFTER;
+                if is_due {
+                    self.coverage.saw(Seen::TurnPassed);
+                    yes.is_used = false;
+                    (yes.ask_from, yes.ask_by) = (next, next);
+                } else if may_be_due {
+                    yes.ask_by = yes.ask_by.max(next);
+                }
+                return true;
+            }
+            assert!(!is_due, "not asked about {token}: {yes:?}");
             true
         });
     }
