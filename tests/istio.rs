@@ -6,6 +6,8 @@
 
 #[path = "istio/agent.rs"]
 mod agent;
+#[path = "istio/analyze.rs"]
+mod analyze;
 #[path = "istio/attacks.rs"]
 mod attacks;
 #[path = "istio/certificate.rs"]
@@ -19,6 +21,8 @@ mod corpus;
 mod corpus_istio;
 #[path = "istio/differences.rs"]
 mod differences;
+#[path = "istio/document.rs"]
+mod document;
 #[path = "istio/domain.rs"]
 mod domain;
 #[path = "istio/dumps.rs"]
@@ -31,6 +35,8 @@ mod load;
 mod migration;
 #[path = "istio/modes.rs"]
 mod modes;
+#[path = "istio/mount.rs"]
+mod mount;
 #[path = "istio/protocols.rs"]
 mod protocols;
 #[path = "istio/standalone.rs"]

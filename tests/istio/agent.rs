@@ -51,6 +51,19 @@ impl Agent {
         })
     }
 
+    /// Starts it anew with one worker: what the filter remembers and counts is the worker's own. The lab has two.
+    pub(crate) async fn with_one_worker(&self, lab: &Lab) -> Result<()> {
+        let one = |name: &str, value: &str| match name {
+            "PROXY_CONFIG" => {
+                let one = value.replace("concurrency: 2", "concurrency: 1");
+                assert_ne!(one, value);
+                one
+            }
+            _ => value.to_owned(),
+        };
+        self.restarted(lab, one, &[]).await
+    }
+
     /// Starts it anew in the place of the one that runs, as a pod would be, with another environment.
     pub(crate) async fn restarted(
         &self,

@@ -3,7 +3,10 @@
 use std::{fs, path::Path};
 
 use crate::{
-    support::{API, BRIDGE, CARTS, Lab, Mode, TOKEN, get, output, repository, send, stranger, with_plugin},
+    document,
+    support::{
+        API, BRIDGE, CARTS, Lab, Mode, TOKEN, get, output, repository, send, stranger, variable, with_plugin,
+    },
     tls::mount,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -161,6 +164,9 @@ async fn the_modern_gateway_takes_its_certificate_by_name_and_redirects() -> Res
         let dump = lab.dump().await?.to_string();
         lab.run("gatectl", &["verify", "--domain", "example.org", "-"], Some(&dump)).await?;
 
+        if mode == Mode::EnvoyFilter {
+            streams_leave_it_in_this_form(&lab).await?;
+        }
         let second = by_name(&lab).await?;
         until_trusted(&second).await?;
         assert_eq!(
@@ -169,6 +175,27 @@ async fn the_modern_gateway_takes_its_certificate_by_name_and_redirects() -> Res
             "{mode:?}: the one before is gone"
         );
     }
+    Ok(())
+}
+
+/// What `render` and `domain` print with `--credential-name` is what the overlay has.
+async fn streams_leave_it_in_this_form(lab: &Lab) -> Result<()> {
+    let overlay = lab.apply("manifests/istio/overlays/envoyfilter-credential-name").await?;
+    let unchanged = |said: &str| said.lines().all(|line| line.ends_with(" unchanged")) && !said.is_empty();
+    assert!(unchanged(&overlay), "{overlay}");
+    let file = format!("{}/gateway.json", variable("LAB"));
+    fs::write(file, "{}").map_err(Error::during("writing a configuration"))?;
+    let rendered =
+        document::run(lab, "gatectl render --domain D --config gateway.json --credential", "example.org");
+    let rendered = rendered.await?;
+    assert!(unchanged(&rendered), "{rendered}");
+    let object = ["-n", "istio-system", "get", "envoyfilter", "keptn-gateway", "-o", "json"];
+    let object = lab.kubectl(&object).await?;
+    let domain = ["domain", "example.org", "--config", "-", "--credential-name", "keptn-gateway-certificate"];
+    let manifests = lab.run("gatectl", &domain, Some(&object)).await?;
+    let said = lab.apply_text(&manifests).await?;
+    let changed: Vec<_> = said.lines().filter(|line| !line.ends_with(" unchanged")).collect();
+    assert_eq!(changed, ["configmap/keptn-domain created"], "{said}");
     Ok(())
 }
 

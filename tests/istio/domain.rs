@@ -1,6 +1,7 @@
 //! `gatectl domain`: another domain for an installation that runs.
 
 use crate::{
+    document,
     load::Load,
     support::{API, Lab, Mode, TOKEN, send},
 };
@@ -21,6 +22,7 @@ async fn the_domain_changes_while_the_command_lines_host_goes_on() -> Result<()>
     Load::prepare(&lab).await?;
     let load = Load::start(&["api.keptn"]);
     load.goes_on("nothing").await?;
+    lab.configure(|configuration| configuration["internal"] = "deny".into()).await?;
     // One as it is, and one behind a NodePort.
     for (domain, host) in [
         ("keptn.example.net", "api.keptn.keptn.example.net"),
@@ -38,8 +40,7 @@ async fn the_domain_changes_while_the_command_lines_host_goes_on() -> Result<()>
                 "jsonpath={.spec.hosts[0]}",
             ])
             .await?;
-        let manifests = lab.run("gatectl", &["domain", domain], None).await?;
-        lab.apply_text(&manifests).await?;
+        document::run(&lab, "kubectl -n istio-system get envoyfilter keptn-gateway -o json", domain).await?;
         until_status(host, 200).await?;
         if domain.contains(':') {
             // As browsers and Keptn's command line send it.
@@ -47,6 +48,10 @@ async fn the_domain_changes_while_the_command_lines_host_goes_on() -> Result<()>
         }
         until_status(&before, 404).await?;
         load.goes_on(&format!("gatectl domain {domain}")).await?;
+        // It is the configuration of before.
+        let internal =
+            Request::new("DELETE", "/configuration-service/v1/project/nobodys").header("host", host);
+        assert_eq!(send(&internal.header("x-token", TOKEN)).await?.status, 403);
         let map = ["-n", "keptn", "get", "configmap", "keptn-domain", "-o", "jsonpath={.data.app_domain}"];
         assert_eq!(lab.kubectl(&map).await?, domain);
         // A stranger is nobody for the new host, and for the old one nothing is there.

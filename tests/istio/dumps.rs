@@ -8,6 +8,7 @@ use std::{
 };
 
 use crate::agent::Agent;
+use crate::mount::deployment;
 use crate::support::{
     API, BRIDGE, CARTS, CERTIFICATES, HTTP, Lab, Mode, connection_managers, get, listeners, output,
     repository, route_configurations, section, send, stranger, variable,
@@ -21,8 +22,7 @@ use testbed::{
 
 const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 15000);
 const GATEWAY: &str = "manifests/istio/base/public-gateway.yaml";
-const WIDE: &str = "manifests/istio/gateway-wide";
-const CREDENTIAL_NAME: &str = "manifests/istio/components/credential-name";
+pub(crate) const WIDE: &str = "manifests/istio/gateway-wide";
 const MANAGER: &str = "envoy.filters.network.http_connection_manager";
 
 /// An application that answers for every host that nobody else has.
@@ -61,7 +61,7 @@ impl Told {
 }
 
 /// Both ports have come up, and wait for nothing.
-fn listens(dump: &Value) -> bool {
+pub(crate) fn listens(dump: &Value) -> bool {
     let all = listeners(dump);
     all.len() == 2 && all.iter().all(|one| one.active.is_object() && one.warming.is_null())
 }
@@ -247,65 +247,6 @@ fn check_our_cluster(cluster: &Value, was: &Value) {
         }
     }
     assert_eq!(cluster, was, "{name}");
-}
-
-/// A kustomization in a folder of its own, as people write it.
-fn kustomization(lines: &str) -> Result<tempfile::TempDir> {
-    let folder = tempfile::tempdir().map_err(Error::during("making a folder"))?;
-    fs::write(folder.path().join("kustomization.yaml"), lines).map_err(Error::during("writing"))?;
-    Ok(folder)
-}
-
-/// The path from `folder` to what is in the repository: kustomize takes no others.
-fn seen_from(folder: &Path, path: &str) -> Result<String> {
-    let [folder, to] = [folder.to_owned(), repository().join(path)]
-        .map(|path| path.canonicalize().map_err(Error::during("resolving a path")));
-    let (folder, to): (PathBuf, PathBuf) = (folder?, to?);
-    let up = "../".repeat(folder.components().count() - 1);
-    Ok(format!("{up}{}", to.strip_prefix("/").unwrap_or(&to).display()))
-}
-
-/// The default installation with the Gateway in its modern form.
-async fn with_credential_name(lab: &Lab) -> Result<String> {
-    let folder = kustomization("")?;
-    let (base, component) =
-        (seen_from(folder.path(), "manifests/istio")?, seen_from(folder.path(), CREDENTIAL_NAME)?);
-    let text = format!("resources: ['{base}']\ncomponents: ['{component}']\n");
-    fs::write(folder.path().join("kustomization.yaml"), text).map_err(Error::during("writing"))?;
-    let secret = ["cert", "self-signed", "example.org", "--credential-name", "keptn-gateway-certificate"];
-    let secret = lab.run("gatectl", &secret, None).await?;
-    lab.apply_text(&secret).await?;
-    lab.kubectl(&["kustomize", &folder.path().to_string_lossy()]).await
-}
-
-/// `istioctl analyze`, and what it finds wrong.
-async fn analyzed() -> Result<Vec<String>> {
-    let said = output("istioctl", &["analyze", "--all-namespaces"], None).await?;
-    let said = String::from_utf8_lossy(&said.stdout).into_owned() + &String::from_utf8_lossy(&said.stderr);
-    assert!(said.contains("Info [IST0102]"), "it has looked at namespaces: {said}");
-    Ok(said
-        .lines()
-        .filter(|line| line.starts_with("Error") || line.starts_with("Warning"))
-        .map(Into::into)
-        .collect())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn istioctl_finds_nothing_wrong() -> Result<()> {
-    let lab = Lab::start().await?;
-    lab.apply(WIDE).await?;
-    lab.apply(&format!("{WIDE}/pods")).await?;
-    for mode in Mode::ALL {
-        lab.apply_mode(mode).await?;
-        assert_eq!(analyzed().await?, [""; 0], "{mode:?}");
-        lab.kubectl(&["-n", "istio-system", "delete", mode.filter()]).await?;
-    }
-    let text = with_credential_name(&lab).await?;
-    assert!(text.contains("httpsRedirect: true"), "{text}");
-    lab.apply_text(&text).await?;
-    lab.until_dump("both ports", listens).await?;
-    assert_eq!(analyzed().await?, [""; 0], "credential-name");
-    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -552,18 +493,7 @@ async fn the_pods_know_the_proxies_before_them_and_label_the_reasons() -> Result
     // Without it a gateway that starts waits for 15 s.
     certificate(&lab).await?;
     lab.apply(&format!("{WIDE}/pods")).await?;
-    let deployment = json!({
-        "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": { "name": "istio-ingressgateway", "namespace": "istio-system" },
-        "spec": {
-            "selector": { "matchLabels": { "istio": "ingressgateway" } },
-            "template": {
-                "metadata": { "labels": { "istio": "ingressgateway" } },
-                "spec": { "containers": [{ "name": "istio-proxy", "image": "auto", "env": [{ "name": "A", "value": "b" }] }] },
-            },
-        },
-    });
-    lab.apply_text(&deployment.to_string()).await?;
+    lab.apply_text(&deployment().to_string()).await?;
     let patched = patch(&lab, "deployment", "deployment.yaml").await?;
     lab.kubectl(&["-n", "istio-system", "delete", "deployment", "istio-ingressgateway"]).await?;
     let template = &patched["spec"]["template"];
@@ -571,9 +501,12 @@ async fn the_pods_know_the_proxies_before_them_and_label_the_reasons() -> Result
     let path = container["env"].as_array().expect("environment").iter();
     let path = path.clone().find(|it| it["name"] == "ISTIO_BOOTSTRAP_OVERRIDE").expect("the place");
     let path = PathBuf::from(path["value"].as_str().expect("a path"));
-    assert_eq!(container["volumeMounts"][0]["mountPath"].as_str().map(Path::new), path.parent());
-    let volume = &template["spec"]["volumes"][0];
-    assert_eq!(container["volumeMounts"][0]["name"], volume["name"]);
+    let named = |list: &Value| {
+        let items = list.as_array().expect("a list").iter();
+        items.clone().find(|item| item["name"] == "keptn-gateway-wide-bootstrap").expect("ours").clone()
+    };
+    assert_eq!(named(&container["volumeMounts"])["mountPath"].as_str().map(Path::new), path.parent());
+    let volume = named(&template["spec"]["volumes"]);
     let map = format!("configmap/{}", volume["configMap"]["name"].as_str().expect("a ConfigMap"));
     let data = lab.object("istio-system", &map).await?["data"].clone();
     let file = path.file_name().and_then(|name| name.to_str()).expect("a file");

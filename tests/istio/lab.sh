@@ -37,6 +37,9 @@ cover /etc
 cover /var/lib
 mkdir -p /var/lib/istio/data /etc/istio/ingressgateway-certs /etc/keptn-gateway "$LAB/agent/var/run/secrets/tokens" "$LAB/agent/var/run/secrets/istio"
 cp "$PLUGIN_WASM" /etc/keptn-gateway/plugin.wasm
+# The name in istiod's certificate, by which Kubernetes' API asks it about what is applied.
+istiod=istiod.istio-system.svc
+echo "127.0.0.1 $istiod" >>/etc/hosts
 
 # start NAME COMMAND…: its log is $LAB/NAME.log, its process $LAB/NAME.pid.
 start() {
@@ -134,23 +137,42 @@ start istiod env PILOT_ENABLE_ALPN_FILTER=false PILOT_ENABLE_METADATA_EXCHANGE=f
 await istiod istiod curl -fsS http://127.0.0.1:15016/ready
 await istiod "the CA's certificate" kubectl -n istio-system get configmap istio-ca-root-cert
 kubectl -n istio-system get configmap istio-ca-root-cert -o 'jsonpath={.data.root-cert\.pem}' >"$LAB/agent/var/run/secrets/istio/root-cert.pem"
+# As Istio's chart has it, but for where istiod is.
+kubectl apply -f - >/dev/null <<YAML
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: { name: istiod-default-validator }
+webhooks:
+- name: validation.istio.io
+  clientConfig:
+    url: https://$istiod:15017/validate
+    caBundle: $(base64 -w 0 "$LAB/agent/var/run/secrets/istio/root-cert.pem")
+  rules:
+  - operations: [CREATE, UPDATE]
+    apiGroups: [security.istio.io, networking.istio.io, telemetry.istio.io, extensions.istio.io]
+    apiVersions: ["*"]
+    resources: ["*"]
+  failurePolicy: Fail
+  sideEffects: None
+  admissionReviewVersions: [v1]
+YAML
 kubectl -n istio-system create token istio-ingressgateway --audience istio-ca >"$LAB/agent/var/run/secrets/tokens/istio-token"
 
-# As the ingress gateway's pod has it, one worker.
+# As the ingress gateway's pod has it, with two workers: each has a VM of its own.
 PROXY_CONFIG=$(
     cat <<YAML
 discoveryAddress: localhost:15012
 binaryPath: $ENVOY_BIN
 configPath: $LAB/agent/envoy
 proxyBootstrapTemplatePath: $ISTIO_FILES/envoy_bootstrap.json
-concurrency: 1
+concurrency: 2
 statusPort: 15020
 proxyAdminPort: 15000
 YAML
 )
 start agent env -C "$LAB/agent" POD_NAME=istio-ingressgateway-0 POD_NAMESPACE=istio-system INSTANCE_IP=$gateway \
     SERVICE_ACCOUNT=istio-ingressgateway ISTIO_META_CLUSTER_ID=Kubernetes ISTIO_META_ISTIO_VERSION="$ISTIO_CALLED" \
-    ISTIOD_SAN=istiod.istio-system.svc CA_ADDR=localhost:15012 \
+    ISTIOD_SAN=$istiod CA_ADDR=localhost:15012 \
     ISTIO_METAJSON_LABELS='{"istio":"ingressgateway","app":"istio-ingressgateway"}' WASM_INSECURE_REGISTRIES='*' \
     PROXY_CONFIG="$PROXY_CONFIG" pilot-agent proxy router --domain istio-system.svc.cluster.local --proxyLogLevel=warning --proxyComponentLogLevel=wasm:debug
 await agent "the gateway" curl -fsS http://127.0.0.1:15021/healthz/ready

@@ -112,8 +112,11 @@ async fn the_service_learns_who_and_where(lab: &Lab) -> Result<()> {
         assert_eq!(received.header("x-forwarded-proto").as_deref(), Some("http"));
         assert_eq!(received.header("host"), Some(format!("{API}:80")));
     }
-    let [check] = checks[..] else { panic!("not one check: {received:?}") };
-    assert_eq!(check.header("x-forwarded-for").as_deref(), Some("127.7.7.7"));
+    // One for each worker that has met the token.
+    assert!(matches!(checks.len(), 1 | 2), "{received:?}");
+    for check in checks {
+        assert_eq!(check.header("x-forwarded-for").as_deref(), Some("127.7.7.7"));
+    }
     Ok(())
 }
 
