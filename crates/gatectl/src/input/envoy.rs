@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::bootstrap::Bootstrap;
 use super::node::{Data, Node};
-use super::{Judged, configuration, text};
+use super::{Judged, configuration, open, text};
 use crate::recognise::{
     Failure, NAME, NO_STRUCT, NO_SUCH_TYPE, STRING_VALUE, STRUCT, WASM, WRITE_ROOT, WRITE_STRING_VALUE,
     is_ours, type_name,
@@ -59,7 +59,11 @@ pub(super) fn judge(document: &Node, source: &Source) -> Vec<Judged> {
         }
         judged
     };
-    filters(document).iter().map(judge).collect()
+    let mut judged: Vec<_> = filters(document).iter().map(judge).collect();
+    if let Some(first) = judged.first_mut() {
+        first.around.extend(open::routes(document));
+    }
+    judged
 }
 
 /// Our filters, each once: what an alias repeats is the same.

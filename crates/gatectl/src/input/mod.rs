@@ -9,6 +9,7 @@ mod envoy;
 mod json;
 mod kubernetes;
 pub(crate) mod node;
+mod open;
 mod origins;
 mod secrets;
 mod text;

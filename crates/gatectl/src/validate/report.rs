@@ -64,6 +64,11 @@ impl Report {
     }
 
     pub(super) fn of_source(mut source: Source, asked: bool) -> Self {
+        // A command before the pipe has failed, say: nobody means all defaults by this.
+        if asked && source.text().trim_ascii().is_empty() {
+            let help = "{} is a configuration that takes all defaults".to_owned();
+            return Self::unread(source.name().to_owned(), "there is nothing in it".to_owned(), Some(help));
+        }
         match input::find(&mut source, asked) {
             Ok(found) => Self::of(found, &source),
             Err(Unjudged::At(note)) => Self::at(&source, &note),

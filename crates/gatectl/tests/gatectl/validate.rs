@@ -113,6 +113,16 @@ fn what_render_prints_is_good() {
     }
 }
 
+/// As in `kubectl get … | gatectl validate -`, when kubectl fails.
+#[test]
+fn nothing_at_all_is_not_good() {
+    for nothing in ["", "\n"] {
+        let run = gatectl_reading(["validate", "-"], nothing.as_bytes());
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run}");
+        assert!(run.stderr.starts_with("standard input: there is nothing in it\n"), "{run}");
+    }
+}
+
 #[test]
 fn of_a_folder_the_files_with_ours_are_judged() {
     let files = [
@@ -293,8 +303,8 @@ fn standard_input_is_a_file_too() {
 }
 
 #[test]
-fn nothing_at_all_is_all_defaults() {
-    for nothing in ["", "\n \n", "# nothing\n", "---\n", "null", "{}"] {
+fn a_document_without_anything_is_all_defaults() {
+    for nothing in ["# nothing\n", "---\n", "null", "{}"] {
         assert_eq!(gatectl_reading(["validate", "-"], nothing.as_bytes()).code, 0, "{nothing:?}");
     }
 }
