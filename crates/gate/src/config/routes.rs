@@ -172,7 +172,7 @@ fn policies(top: &Section<'_>, report: &Report) -> Policies {
     let policy = |word: &str| if word == "strict" { Policy::Strict } else { Policy::Open };
     let elsewhere = policy(top.text(&keys::POLICY));
     let mut prefixes: Vec<(Prefix, Policy)> = Vec::new();
-    let mut places: Vec<(&str, Place)> = Vec::new();
+    let mut known: Vec<(Prefix, Place)> = Vec::new();
     for (place, item) in top.list(&keys::POLICIES) {
         let section = Section::item(item, place, report);
         let text = section.text(&keys::POLICY_PREFIX);
@@ -181,16 +181,23 @@ fn policies(top: &Section<'_>, report: &Report) -> Policies {
             continue;
         }
         let at = section.at(&keys::POLICY_PREFIX);
-        if let Some((_, first)) = places.iter().find(|(known, _)| *known == text) {
-            let message = format!("{first} is the same prefix");
-            report.add_in(at, text, 0..text.len(), message, "leave one of them away");
-            continue;
+        let prefix = match Prefix::parse(text) {
+            Ok(prefix) => prefix,
+            Err(error) => {
+                report.add_in(at, text, error.span, error.message, error.remedy);
+                continue;
+            }
+        };
+        match known.iter().find(|(known, _)| known.is_same(&prefix)) {
+            Some((_, first)) => {
+                let message = format!("{first} is the same prefix");
+                report.add_in(at, text, 0..text.len(), message, "leave one of them away");
+            }
+            None => {
+                known.push((prefix.clone(), at));
+                prefixes.push((prefix, policy));
+            }
         }
-        match Prefix::parse(text) {
-            Ok(prefix) => prefixes.push((prefix, policy)),
-            Err(error) => report.add_in(at.clone(), text, error.span, error.message, error.remedy),
-        }
-        places.push((text, at));
     }
     Policies::new(elsewhere, prefixes)
 }

@@ -186,8 +186,11 @@ mod tests {
             route("/a/{x}", Methods::ANY, Protocol::WebSocket),
             route("/a/{+y}", GET, Protocol::Http),
             route("/a/b", GET, Protocol::Http),
+            route("/a%3Ab", GET, Protocol::Http),
+            route("/a:b", Methods::ANY, Protocol::Http),
         ];
-        assert_eq!(table(routes).unwrap_err(), [Conflict { first: 0, second: 2 }]);
+        let conflicts = [Conflict { first: 0, second: 2 }, Conflict { first: 4, second: 5 }];
+        assert_eq!(table(routes).unwrap_err(), conflicts);
     }
 
     #[test]
