@@ -137,6 +137,12 @@ impl Policies {
             || self.begins(Policy::Strict, template).next().is_some()
     }
 
+    /// Whether `open` holds for `template` because no prefix says anything else.
+    pub(super) fn are_open_by_default_at(&self, template: &Template) -> bool {
+        let covers = |(prefix, _): &(Prefix, Policy)| template.segments.starts_with(&prefix.here.segments);
+        self.elsewhere == Policy::Open && !self.prefixes.iter().any(covers)
+    }
+
     /// The parts of `template` where `policy` holds, each with the prefixes below which it does not.
     pub(super) fn parts(&self, template: &Template, policy: Policy) -> Vec<(Template, Vec<Rc<str>>)> {
         let part = |template: Template| {

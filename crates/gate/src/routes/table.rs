@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::operation::{Operation, Operations};
 use super::policy::{Policies, Policy};
 use super::tree::Tree;
-use super::{Access, Found, Lookup, Protocol, Route};
+use super::{Access, Found, Lookup, Protocol, Route, Template};
 use crate::denial::Denial;
 use crate::path::CanonicalPath;
 use crate::request::{Method, Methods};
@@ -71,6 +71,11 @@ impl Routes {
     /// The policy for `path`.
     pub fn policy(&self, path: &CanonicalPath<'_>) -> Policy {
         self.policies.of(path)
+    }
+
+    /// Whether some of the paths of `template` are under the policy `strict`.
+    pub(crate) fn are_strict_in(&self, template: &Template) -> bool {
+        self.policies.are_strict_in(template)
     }
 
     /// The prefix whose policy that is, by its place in `policies`; nothing where `policy` holds.
@@ -148,7 +153,7 @@ mod tests {
     use super::*;
     use crate::path::PathProblem;
     use crate::request::Field;
-    use crate::routes::{Target, Template};
+    use crate::routes::Target;
 
     fn route(template: &str, methods: Methods, protocol: Protocol) -> Route {
         let target = Target::TokenCheck;

@@ -175,6 +175,12 @@ impl Template {
         reaches && self.segments.iter().zip(prefix).all(fits)
     }
 
+    /// What is before the first parameter: a prefix for `policies`, or nothing.
+    pub(crate) fn beginning(&self) -> &str {
+        let end = self.text.find("/{").unwrap_or(self.text.len());
+        self.text.get(..end).unwrap_or_default().trim_end_matches('/')
+    }
+
     /// The segments, each with its text.
     fn parts(&self) -> impl Iterator<Item = (&Segment, &str)> {
         self.segments.iter().zip(self.text.split('/').skip(1))
