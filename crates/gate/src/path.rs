@@ -136,7 +136,11 @@ impl<'a> CanonicalPath<'a> {
 
     /// The same path for an upstream that does not know `prefix`, which has no slash at its end.
     pub(crate) fn without(&self, prefix: &str) -> CanonicalPath<'_> {
-        let rest = self.path.strip_prefix(prefix).filter(|rest| rest.starts_with('/'));
+        let rest = prefix.split('/').skip(1).try_fold(self.as_str(), |path, literal| {
+            let path = path.strip_prefix('/')?;
+            let (segment, rest) = path.split_at_checked(path.find('/')?)?;
+            (folded(segment) == folded(literal)).then_some(rest)
+        });
         CanonicalPath { path: Cow::Borrowed(rest.unwrap_or(&self.path)), query: self.query }
     }
 
@@ -144,6 +148,31 @@ impl<'a> CanonicalPath<'a> {
     pub fn is_rewritten(&self) -> bool {
         matches!(self.path, Cow::Owned(_))
     }
+}
+
+/// A segment of a canonical path as it is compared: what may stand there raw or escaped is raw.
+///
+/// RFC 3986 keeps `a:b` and `a%3Ab` apart, and so does what is sent. But servers decode a segment before they look
+/// at it: a literal must not be walked round by its escape.
+pub(crate) fn folded(segment: &str) -> Cow<'_, str> {
+    // Most segments have no escape at all.
+    if !segment.contains('%') {
+        return Cow::Borrowed(segment);
+    }
+    let mut parts = segment.split('%');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let mut digits = part.bytes();
+        let decoded = hex(digits.next(), digits.next());
+        if let Some(byte) = decoded.filter(|byte| is_sub_delimiter(*byte) || *byte == b';') {
+            out.push(char::from(byte));
+            out.push_str(part.get(2..).unwrap_or_default());
+        } else {
+            out.push('%');
+            out.push_str(part);
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// One spelling: escapes of unreserved characters decoded, all others upper-cased (RFC 3986 section 6.2.2),
@@ -338,6 +367,39 @@ mod tests {
         assert!(!rewritten("/v1/a%20b"));
         assert!(rewritten("/v1//event"));
         assert!(rewritten("/%76"));
+    }
+
+    #[test]
+    fn what_may_be_raw_or_escaped_is_compared_raw() {
+        let raw = "!$&'()*+,;=:@";
+        let escaped: String = raw.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        assert_eq!(folded(&escaped), raw);
+        for (segment, expected) in [
+            ("a%3Ab", "a:b"),
+            ("%40a%2B", "@a+"),
+            ("a:b", "a:b"),
+            // What is always escaped in a canonical path has one spelling already.
+            ("a%20%2F%25b%C3%A4", "a%20%2F%25b%C3%A4"),
+            // Only one decoding.
+            ("a%253Ab", "a%253Ab"),
+            ("%", "%"),
+        ] {
+            assert_eq!(folded(segment), expected, "{segment}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_left_away_in_any_spelling() {
+        for (path, prefix, rest) in [
+            ("/a:b/c%3Ad?x", "/a:b", "/c%3Ad?x"),
+            ("/a%3Ab/c", "/a:b", "/c"),
+            ("/a:b/c", "/a%3Ab", "/c"),
+            ("/x/a%2Bb/", "/x/a+b", "/"),
+            ("/x/y", "", "/x/y"),
+        ] {
+            let path = CanonicalPath::read(Field::Once(path.as_bytes())).unwrap();
+            assert_eq!(path.without(prefix).target(), rest, "{path:?}");
+        }
     }
 
     #[test]

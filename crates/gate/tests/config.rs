@@ -644,17 +644,102 @@ fn a_prefix_of_ones_own_that_opens_what_is_shut() {
     for policy in [
         r#""policy": "open""#,
         r#""policy": "strict", "policies": [{"prefix": "/cs/v1", "policy": "open"}]"#,
-        r#""policies": [{"prefix": "/configuration-service", "policy": "strict"}]"#,
+        r#""policies": [{"prefix": "/v1", "policy": "strict"}]"#,
     ] {
         warned(&format!("{{{policy}, {route}}}"), "");
     }
-    // An upstream of one's own has no description, and one path is no prefix.
+    // An upstream of one's own has no description.
     warned(
         r#"{"policy": "strict", "upstreams": [{"name": "mine"}], "routes": [
-            {"path": "/mine/{*rest}", "upstream": "mine"}, {"path": "/v1/x/{y}", "upstream": "api-service"}
+            {"path": "/mine/{*rest}", "upstream": "mine"}, {"path": "/mine/{x}", "upstream": "mine", "access": "public"}
         ]}"#,
         "",
     );
+}
+
+/// Where the policy is strict, a route of one's own may let through what its upstream describes.
+#[test]
+fn a_route_of_ones_own_that_lets_through_what_nobody_describes() {
+    let routes = r#""routes": [
+        {"path": "/v1/x/{y}", "upstream": "api-service"},
+        {"path": "/cs/v1/project/{name}", "upstream": "configuration-service", "strip": "/cs", "methods": ["GET", "POST"]},
+        {"path": "/cs/v1/project", "upstream": "configuration-service", "strip": "/cs", "methods": ["GET", "HEAD", "POST"]},
+        {"path": "/{a}/b", "upstream": "api-service", "methods": ["GET"]}
+    ]"#;
+    warned(
+        &format!(r#"{{"policy": "strict", {routes}}}"#),
+        r#"
+        routes[0].path: api-service describes no such path, but this passes, although the policy is strict
+            /v1/x/{y}
+            ^^^^^^^^^
+          help: leave the route away, or say that it is meant: "policies": [{ "prefix": "/v1/x", "policy": "open" }]
+        routes[1].path: configuration-service describes no POST here, but this passes, although the policy is strict
+            /cs/v1/project/{name}
+            ^^^^^^^^^^^^^^^^^^^^^
+          help: list the others as its "methods", or say that it is meant: "policies": [{ "prefix": "/cs/v1/project", "policy": "open" }]
+        routes[3].path: api-service describes no such path, but this passes, although the policy is strict
+            /{a}/b
+            ^^^^^^
+          help: leave the route away, or say that it is meant: "policy": "open"
+        "#,
+    );
+    warned(&format!("{{{routes}}}"), "");
+    let policies =
+        r#""policies": [{"prefix": "/v1/x", "policy": "open"}, {"prefix": "/cs", "policy": "open"}]"#;
+    let routes = routes.replace("/{a}/b", "/v1/event");
+    warned(&format!(r#"{{"policy": "strict", {policies}, {routes}}}"#), "");
+}
+
+/// The most specific template wins, and that may be one of one's own.
+#[test]
+fn a_route_of_ones_own_that_takes_the_profiles_requests() {
+    warned(
+        r#"{"upstreams": [{"name": "mine"}], "routes": [
+            {"path": "/{tenant}/{doc}", "upstream": "mine", "access": "public"},
+            {"path": "/v1/project/p", "upstream": "mine", "methods": ["GET", "DELETE"]},
+            {"path": "/v1/project", "upstream": "api-service", "access": "public"},
+            {"path": "/configuration-service/v1/project/{p}/stage", "upstream": "configuration-service"},
+            {"path": "/v1/configure/bridge/expose", "upstream": "api-service", "methods": ["POST"]},
+            {"path": "/v1/project/{project}/report", "upstream": "mine"}
+        ]}"#,
+        r#"
+        routes[0].path: this takes GET, POST /v1/event, an operation of api-service's, and asks for no token
+            /{tenant}/{doc}
+            ^^^^^^^^^^^^^^^
+          help: make the template more specific, or its methods fewer, unless it is meant
+        routes[1].path: this takes DELETE /v1/project/{projectName}, an operation of api-service's, from the profile
+            /v1/project/p
+            ^^^^^^^^^^^^^
+          help: make the template more specific, or its methods fewer, unless it is meant
+        routes[2].path: this takes POST /v1/project, an operation of api-service's, and asks for no token
+            /v1/project
+            ^^^^^^^^^^^
+          help: make the template more specific, or its methods fewer, unless it is meant
+        routes[3].path: this takes GET /configuration-service/v1/project/{projectName}/stage, an operation of configuration-service's, from the profile
+            /configuration-service/v1/project/{p}/stage
+            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+          help: make the template more specific, or its methods fewer, unless it is meant
+        "#,
+    );
+}
+
+/// configuration-service is reached below a prefix of its own, and below `/v1/project` as in Keptn.
+#[test]
+fn a_service_that_is_shut_on_one_way_and_open_on_another() {
+    let warning = r#"
+        policies: configuration-service is shut below a prefix, but /v1/project/{project}/resource leads to it too, and is open
+          help: add { "prefix": "/v1/project", "policy": "strict" }, or the same with "open" if that is meant
+        "#;
+    let shut = r#"{"prefix": "/configuration-service", "policy": "strict"}"#;
+    warned(&format!(r#"{{"policies": [{shut}]}}"#), warning);
+    warned(r#"{"policies": [{"prefix": "/configuration-service/v1", "policy": "strict"}]}"#, warning);
+    for other in
+        [r#"{"prefix": "/v1/project", "policy": "strict"}"#, r#"{"prefix": "/v1", "policy": "open"}"#]
+    {
+        warned(&format!(r#"{{"policies": [{shut}, {other}]}}"#), "");
+    }
+    warned(r#"{"policies": [{"prefix": "/v1/event", "policy": "strict"}]}"#, "");
+    warned(r#"{"policy": "strict", "policies": [{"prefix": "/v1/project", "policy": "open"}]}"#, "");
 }
 
 #[test]

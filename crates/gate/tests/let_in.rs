@@ -21,7 +21,7 @@ use proptest::sample::{Index, select, subsequence};
 use serde_json::{Value, json};
 
 /// Prefixes for policies: of routes, inside of them, above them, beside them.
-const PREFIXES: [&str; 10] = [
+const PREFIXES: [&str; 12] = [
     "/configuration-service",
     "/configuration-service/v1/project/p",
     "/configuration-service/v1/project/p/stage/s",
@@ -32,6 +32,8 @@ const PREFIXES: [&str; 10] = [
     "/v1/project/p/resource",
     "/mine",
     "/cs/v1/project",
+    "/mine/a+b",
+    "/mine/items/all%40x",
 ];
 
 fn own_routes() -> Vec<Value> {
@@ -46,6 +48,9 @@ fn own_routes() -> Vec<Value> {
         json!({"path": "/v1/project/{project}", "upstream": "api-service", "methods": ["GET"]}),
         json!({"path": "/v1/event", "upstream": "mine", "methods": ["GET", "PATCH"]}),
         json!({"path": "/v1/project/p/stage", "upstream": "api-service"}),
+        json!({"path": "/mine/items/all@x", "upstream": "mine", "methods": ["GET", "POST"], "internal": true}),
+        json!({"path": "/mine/items%3Apurge", "upstream": "mine", "strip": "/mine", "methods": ["POST"], "internal": true}),
+        json!({"path": "/mine/a+b/{*rest}", "upstream": "mine", "strip": "/mine/a+b"}),
     ]
 }
 
@@ -101,6 +106,12 @@ fn path() -> impl Strategy<Value = String> {
         "q",
         "a%2Fb",
         "%70",
+        "all@x",
+        "all%40x",
+        "items:purge",
+        "items%3apurge",
+        "a+b",
+        "a%2Bb",
     ]);
     let beginning = select(vec![
         "",
@@ -201,7 +212,7 @@ fn matches(template: &str, path: &str) -> bool {
             {
                 continue;
             }
-            (Some(part), Some(segment)) if part == segment => continue,
+            (Some(part), Some(segment)) if as_decoded(part) == as_decoded(segment) => continue,
             (None, None) => true,
             // One trailing slash.
             (None, Some("")) => segments.next().is_none(),
@@ -210,8 +221,15 @@ fn matches(template: &str, path: &str) -> bool {
     }
 }
 
+/// As servers see it, as far as these paths go.
+fn as_decoded(path: &str) -> String {
+    path.replace("%3A", ":").replace("%40", "@").replace("%2B", "+")
+}
+
 fn is_below(prefix: &str, path: &str) -> bool {
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    as_decoded(path)
+        .strip_prefix(&as_decoded(prefix))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn is_about(entry: &LetIn, method: Method, path: &str) -> bool {
@@ -223,7 +241,7 @@ fn is_about(entry: &LetIn, method: Method, path: &str) -> bool {
 
 /// The spelling that is judged, of the paths that are made here.
 fn canonical(path: &str) -> String {
-    let mut path = path.replace("%70", "p");
+    let mut path = path.replace("%70", "p").replace("%3a", "%3A");
     while path.contains("//") {
         path = path.replace("//", "/");
     }

@@ -3,6 +3,7 @@
 mod authn;
 mod cors;
 pub mod keys;
+mod opening;
 mod problem;
 mod reader;
 mod routes;

@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use super::keys;
 use super::problem::Place;
 use super::reader::{self, Report, Section};
+use super::{keys, opening};
 use crate::request::{Method, Methods};
 use crate::routes::{
     self, Access, Policies, Policy, Prefix, Protocol, Route, Routes, Target, Template, Upstream,
@@ -26,7 +26,6 @@ pub(super) fn read(top: &Section<'_>, report: &Report, warnings: &Report) -> Opt
     let mut places = Vec::new();
     for (place, item) in top.list(&keys::ROUTES) {
         if let Some(route) = route(&Section::item(item, place.clone(), report), &upstreams, report) {
-            warn_of_opening(&route, &policies, &place.key("path"), warnings);
             all.push(route);
             places.push(place);
         }
@@ -40,7 +39,10 @@ pub(super) fn read(top: &Section<'_>, report: &Report, warnings: &Report) -> Opt
     let behind_tokens = upstreams.into_iter().filter(is_behind_tokens).collect();
     let templates: Vec<_> = all.iter().map(|route| route.template.to_string()).collect();
     Routes::new(all, operations, policies)
-        .map(|routes| (routes, behind_tokens))
+        .map(|routes| {
+            opening::warn(&routes, of_profile, &places, warnings);
+            (routes, behind_tokens)
+        })
         .map_err(|conflicts| {
             for conflict in conflicts {
                 let place_of = |index: usize| index.checked_sub(of_profile).and_then(|own| places.get(own));
@@ -55,22 +57,6 @@ pub(super) fn read(top: &Section<'_>, report: &Report, warnings: &Report) -> Opt
             }
         })
         .ok()
-}
-
-/// A route of one's own describes whatever it matches.
-fn warn_of_opening(route: &Route, policies: &Policies, place: &Place, warnings: &Report) {
-    let Target::Upstream { upstream, .. } = &route.target else { return };
-    let is_of_profile = routes::upstreams().contains(upstream);
-    let text = route.template.to_string();
-    if let Some(at) = text.find("/{*").filter(|_| is_of_profile && policies.are_strict_in(&route.template)) {
-        let message =
-            format!("everything below passes to {}, although the policy is strict here", upstream.name);
-        let prefix = text.get(..at).unwrap_or_default();
-        let remedy = format!(
-            "write a route for each operation, or say that it is meant: \"policies\": [{{ \"prefix\": \"{prefix}\", \"policy\": \"open\" }}]"
-        );
-        warnings.add_in(place.clone(), &text, at.saturating_add(1)..text.len(), message, remedy);
-    }
 }
 
 fn upstreams(top: &Section<'_>, report: &Report) -> Vec<Upstream> {
@@ -172,7 +158,7 @@ fn policies(top: &Section<'_>, report: &Report) -> Policies {
     let policy = |word: &str| if word == "strict" { Policy::Strict } else { Policy::Open };
     let elsewhere = policy(top.text(&keys::POLICY));
     let mut prefixes: Vec<(Prefix, Policy)> = Vec::new();
-    let mut places: Vec<(&str, Place)> = Vec::new();
+    let mut known: Vec<(Prefix, Place)> = Vec::new();
     for (place, item) in top.list(&keys::POLICIES) {
         let section = Section::item(item, place, report);
         let text = section.text(&keys::POLICY_PREFIX);
@@ -181,16 +167,23 @@ fn policies(top: &Section<'_>, report: &Report) -> Policies {
             continue;
         }
         let at = section.at(&keys::POLICY_PREFIX);
-        if let Some((_, first)) = places.iter().find(|(known, _)| *known == text) {
-            let message = format!("{first} is the same prefix");
-            report.add_in(at, text, 0..text.len(), message, "leave one of them away");
-            continue;
+        let prefix = match Prefix::parse(text) {
+            Ok(prefix) => prefix,
+            Err(error) => {
+                report.add_in(at, text, error.span, error.message, error.remedy);
+                continue;
+            }
+        };
+        match known.iter().find(|(known, _)| known.is_same(&prefix)) {
+            Some((_, first)) => {
+                let message = format!("{first} is the same prefix");
+                report.add_in(at, text, 0..text.len(), message, "leave one of them away");
+            }
+            None => {
+                known.push((prefix.clone(), at));
+                prefixes.push((prefix, policy));
+            }
         }
-        match Prefix::parse(text) {
-            Ok(prefix) => prefixes.push((prefix, policy)),
-            Err(error) => report.add_in(at.clone(), text, error.span, error.message, error.remedy),
-        }
-        places.push((text, at));
     }
     Policies::new(elsewhere, prefixes)
 }

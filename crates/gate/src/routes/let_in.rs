@@ -158,7 +158,7 @@ impl List<'_> {
 }
 
 /// Paths to look up in the place of all that match a template.
-struct Samples {
+pub(super) struct Samples {
     /// In the place of a parameter: no literal of the table's.
     name: String,
     /// How many segments in the place of `{*rest}`: more than any template of the table's has.
@@ -166,7 +166,7 @@ struct Samples {
 }
 
 impl Samples {
-    fn new(table: &Routes) -> Self {
+    pub(super) fn new(table: &Routes) -> Self {
         let routes = table.all.iter().map(|route| &route.template);
         let templates: Vec<_> =
             routes.chain(table.operations.templates()).chain(table.policies.templates()).collect();
@@ -181,7 +181,7 @@ impl Samples {
         Self { name, depth: depth.saturating_add(1) }
     }
 
-    fn of<'a>(&'a self, template: &'a Template) -> impl Iterator<Item = String> + 'a {
+    pub(super) fn of<'a>(&'a self, template: &'a Template) -> impl Iterator<Item = String> + 'a {
         let lengths = if template.is_prefix { 1..=self.depth } else { 1..=1 };
         lengths.map(|length| template.sample(&self.name, &vec![self.name.as_str(); length].join("/")))
     }

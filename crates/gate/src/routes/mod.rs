@@ -2,6 +2,7 @@
 
 mod keptn_0_6;
 mod let_in;
+mod opening;
 mod operation;
 mod policy;
 mod table;
@@ -12,6 +13,7 @@ use std::rc::Rc;
 
 pub(crate) use keptn_0_6::{keptn_0_6, upstreams};
 pub use let_in::{LetIn, Sent};
+pub(crate) use opening::{Lacking, Openings, Taken};
 pub use operation::{Operation, OperationError};
 pub use policy::Policy;
 pub(crate) use policy::{Policies, Prefix};

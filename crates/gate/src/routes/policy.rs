@@ -73,6 +73,13 @@ impl Prefix {
     }
 }
 
+impl Prefix {
+    /// Whether both are the beginning of the same paths.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.here.segments == other.here.segments
+    }
+}
+
 /// Which policy holds where.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Policies {
@@ -130,6 +137,12 @@ impl Policies {
             || self.begins(Policy::Strict, template).next().is_some()
     }
 
+    /// Whether `open` holds for `template` because no prefix says anything else.
+    pub(super) fn are_open_by_default_at(&self, template: &Template) -> bool {
+        let covers = |(prefix, _): &(Prefix, Policy)| template.segments.starts_with(&prefix.here.segments);
+        self.elsewhere == Policy::Open && !self.prefixes.iter().any(covers)
+    }
+
     /// The parts of `template` where `policy` holds, each with the prefixes below which it does not.
     pub(super) fn parts(&self, template: &Template, policy: Policy) -> Vec<(Template, Vec<Rc<str>>)> {
         let part = |template: Template| {
@@ -181,6 +194,7 @@ mod tests {
                 (prefix("/a"), Policy::Strict),
                 (prefix("/a/b/c"), Policy::Strict),
                 (prefix("/a/b"), Policy::Open),
+                (prefix("/x/a+b"), Policy::Strict),
             ],
         );
         for (path, named, policy) in [
@@ -192,6 +206,8 @@ mod tests {
             ("/a/b", Some("2 /a/b"), Policy::Open),
             ("/a/b/x", Some("2 /a/b"), Policy::Open),
             ("/a/b/c/", Some("1 /a/b/c"), Policy::Strict),
+            ("/x/a+b/y", Some("3 /x/a+b"), Policy::Strict),
+            ("/x/a%2Bb/y", Some("3 /x/a+b"), Policy::Strict),
         ] {
             let path = CanonicalPath::read(Field::Once(path.as_bytes())).unwrap();
             let found = policies.prefix_of(&path).map(|(place, prefix)| format!("{place} {prefix}"));

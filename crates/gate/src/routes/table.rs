@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::operation::{Operation, Operations};
 use super::policy::{Policies, Policy};
 use super::tree::Tree;
-use super::{Found, Lookup, Protocol, Route};
+use super::{Access, Found, Lookup, Protocol, Route, Template};
 use crate::denial::Denial;
 use crate::path::CanonicalPath;
 use crate::request::{Method, Methods};
@@ -33,7 +33,8 @@ impl Routes {
     ///
     /// # Errors
     ///
-    /// All pairs of routes that claim the same template, protocol and method: which of them was meant?
+    /// Routes that claim the same template, protocol and method as one before them, each with the first such: which
+    /// of them was meant?
     pub(crate) fn new(
         routes: Vec<Route>,
         operations: Vec<Operation>,
@@ -44,13 +45,10 @@ impl Routes {
         let mut conflicts = Vec::new();
         for (second, route) in routes.into_iter().enumerate() {
             let same = places.entry(&route.template);
-            conflicts.extend(
-                same.iter()
-                    .filter(|(_, methods, protocol)| {
-                        methods.overlaps(route.methods) && *protocol == route.protocol
-                    })
-                    .map(|&(first, ..)| Conflict { first, second }),
-            );
+            let claims = |(_, methods, protocol): &&(usize, Methods, Protocol)| {
+                methods.overlaps(route.methods) && *protocol == route.protocol
+            };
+            conflicts.extend(same.iter().find(claims).map(|&(first, ..)| Conflict { first, second }));
             same.push((second, route.methods, route.protocol));
             let route = Rc::new(route);
             table.tree.entry(&route.template).push(Rc::clone(&route));
@@ -73,6 +71,11 @@ impl Routes {
     /// The policy for `path`.
     pub fn policy(&self, path: &CanonicalPath<'_>) -> Policy {
         self.policies.of(path)
+    }
+
+    /// Whether some of the paths of `template` are under the policy `strict`.
+    pub(crate) fn are_strict_in(&self, template: &Template) -> bool {
+        self.policies.are_strict_in(template)
     }
 
     /// The prefix whose policy that is, by its place in `policies`; nothing where `policy` holds.
@@ -113,7 +116,10 @@ impl Routes {
         } else {
             let allow = of_protocol().fold(Methods::of(&[]), |allow, route| allow.union(route.methods));
             let allow = if policy == Policy::Strict { allow.with_head() } else { allow };
-            Ok(Lookup::WrongMethod { access: route.access, allow })
+            // Whatever the order of the routes: strangers learn of none that asks for a token.
+            let asks = of_protocol().any(|route| route.access == Access::Token);
+            let access = if asks { Access::Token } else { route.access };
+            Ok(Lookup::WrongMethod { access, allow })
         }
     }
 
@@ -147,7 +153,7 @@ mod tests {
     use super::*;
     use crate::path::PathProblem;
     use crate::request::Field;
-    use crate::routes::{Access, Target, Template};
+    use crate::routes::Target;
 
     fn route(template: &str, methods: Methods, protocol: Protocol) -> Route {
         let target = Target::TokenCheck;
@@ -186,8 +192,34 @@ mod tests {
             route("/a/{x}", Methods::ANY, Protocol::WebSocket),
             route("/a/{+y}", GET, Protocol::Http),
             route("/a/b", GET, Protocol::Http),
+            route("/a%3Ab", GET, Protocol::Http),
+            route("/a:b", Methods::ANY, Protocol::Http),
         ];
-        assert_eq!(table(routes).unwrap_err(), [Conflict { first: 0, second: 2 }]);
+        let conflicts = [Conflict { first: 0, second: 2 }, Conflict { first: 4, second: 5 }];
+        assert_eq!(table(routes).unwrap_err(), conflicts);
+    }
+
+    #[test]
+    fn each_route_is_named_once_with_the_first_that_it_conflicts_with() {
+        let routes = vec![route("/a/{x}", Methods::ANY, Protocol::Http); 250];
+        let conflicts: Vec<_> = (1..250).map(|second| Conflict { first: 0, second }).collect();
+        assert_eq!(table(routes).unwrap_err(), conflicts);
+    }
+
+    #[test]
+    fn strangers_learn_no_methods_where_one_route_asks_for_a_token() {
+        let public = |methods| Route { access: Access::Public, ..route("/s/{id}", methods, Protocol::Http) };
+        let token = || route("/s/{id}", POST, Protocol::Http);
+        for (routes, asks) in [
+            (vec![public(GET), token()], Access::Token),
+            (vec![token(), public(GET)], Access::Token),
+            (vec![public(GET), public(POST)], Access::Public),
+        ] {
+            let path = CanonicalPath::read(Field::Once(b"/s/1")).unwrap();
+            let lookup = table(routes).unwrap().find(&path, Method::Put, Protocol::Http).unwrap();
+            let Lookup::WrongMethod { access, allow } = lookup else { panic!("{lookup:?}") };
+            assert_eq!((access, allow), (asks, GET.union(POST)));
+        }
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use core::fmt;
 use core::ops::Range;
 
-use crate::path::{CanonicalPath, PathProblem};
+use crate::path::{CanonicalPath, PathProblem, folded};
 use crate::request::Field;
 
 /// One segment of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Segment {
-    /// Exactly this.
+    /// Exactly this, as it is compared: see [`folded`].
     Literal(Box<str>),
     /// `{name}`: any one segment, but an empty one.
     Parameter,
@@ -99,7 +99,9 @@ impl Template {
                     // Such a path is refused before it gets anywhere.
                     return error("%2F is matched by {+name} alone", "write {+name} in its place", &span);
                 }
-                None if !segment.contains(['{', '}']) => segments.push(Segment::Literal(segment.into())),
+                None if !segment.contains(['{', '}']) => {
+                    segments.push(Segment::Literal(folded(segment).into()));
+                }
                 _ => return error("a parameter must be a whole segment", "write /{name}/", &span),
             }
         }
@@ -173,6 +175,12 @@ impl Template {
         reaches && self.segments.iter().zip(prefix).all(fits)
     }
 
+    /// What is before the first parameter: a prefix for `policies`, or nothing.
+    pub(crate) fn beginning(&self) -> &str {
+        let end = self.text.find("/{").unwrap_or(self.text.len());
+        self.text.get(..end).unwrap_or_default().trim_end_matches('/')
+    }
+
     /// The segments, each with its text.
     fn parts(&self) -> impl Iterator<Item = (&Segment, &str)> {
         self.segments.iter().zip(self.text.split('/').skip(1))
@@ -185,8 +193,8 @@ impl Template {
 
     /// A path that matches this template: `name` in the place of each parameter, and `rest` in that of the rest.
     pub(super) fn sample(&self, name: &str, rest: &str) -> String {
-        let fixed = self.segments.iter().map(|segment| match segment {
-            Segment::Literal(literal) => literal,
+        let fixed = self.parts().map(|(segment, text)| match segment {
+            Segment::Literal(_) => text,
             Segment::Parameter | Segment::SlashParameter => name,
         });
         let segments: Vec<_> = fixed.chain(self.is_prefix.then_some(rest)).collect();
@@ -233,6 +241,7 @@ mod tests {
             ("/a/{x}", "/a/b", Some("/a/b")),
             ("/a/b", "/{x}/{y}", Some("/a/b")),
             ("/a/b", "/a/c", None),
+            ("/a:b/{x}", "/a%3Ab/{*rest}", Some("/a:b/{x}")),
             ("/a", "/a/{x}", None),
             ("/a/{*rest}", "/a/b/{+x}", Some("/a/b/{x}")),
             ("/a/b/{+x}", "/a/{*rest}", Some("/a/b/{+x}")),

@@ -6,7 +6,7 @@
 use hashbrown::HashMap;
 
 use super::template::{Segment, Template};
-use crate::path::CanonicalPath;
+use crate::path::{CanonicalPath, folded};
 
 /// Values filed under templates.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ impl<T> Node<T> {
             Some("") => accept(&self.rest).or_else(|| accept(&self.here)),
             Some(segment) => self
                 .literals
-                .get(segment)
+                .get(&*folded(segment))
                 .and_then(|node| node.find(segments.clone(), fit))
                 .or_else(|| self.parameter.as_ref()?.find(segments, fit))
                 .or_else(|| accept(&self.rest)),
@@ -119,6 +119,26 @@ mod tests {
             ("/docs", "/docs"),
             ("/docs/", "/docs/{*rest}"),
             ("/docs/a/b", "/docs/{*rest}"),
+        ] {
+            assert_eq!(find(&templates, path), Some(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_literal_is_not_walked_round_by_its_escape() {
+        let templates =
+            ["/s/items:purge", "/s/{p}", "/s/all%40admin", "/s/a%20b%3B", "/t/a+b/{*rest}", "/{*rest}"];
+        for (path, expected) in [
+            ("/s/items:purge", "/s/items:purge"),
+            ("/s/items%3Apurge", "/s/items:purge"),
+            ("/s/items%3apurge/", "/s/items:purge"),
+            ("/s/all@admin", "/s/all%40admin"),
+            ("/s/all%40admin", "/s/all%40admin"),
+            ("/s/a%20b%3b", "/s/a%20b%3B"),
+            ("/t/a%2Bb/x", "/t/a+b/{*rest}"),
+            ("/t/a+b/x", "/t/a+b/{*rest}"),
+            // The escape of an escape is another name.
+            ("/s/items%253Apurge", "/s/{p}"),
         ] {
             assert_eq!(find(&templates, path), Some(expected), "{path}");
         }
