@@ -12,6 +12,7 @@ mod explain;
 mod findings;
 mod import;
 mod input;
+mod json;
 mod lines;
 mod outcome;
 mod recognise;

@@ -11,7 +11,7 @@ use gate::request::Field;
 use gate::token::{MAX_TOKEN_BYTES, Token};
 use sha2::{Digest as _, Sha256};
 
-use crate::source::read_file;
+use crate::source::bytes_of;
 
 /// Where `gatectl status` looks for the token.
 pub(crate) const VARIABLE: &str = "KEPTN_API_TOKEN";
@@ -73,7 +73,8 @@ impl Secret {
     ///
     /// A line that says why it cannot be read, or what is wrong with the token in it.
     pub(crate) fn of_file(path: &Path) -> Result<Self, String> {
-        let (name, bytes) = read_file(path)?;
+        // The name may be the token, and its file not there.
+        let (name, bytes) = bytes_of(path).map_err(|(_, why)| format!("the file of --token-file {why}"))?;
         Self::read(bytes).map_err(|why| format!("{name}: this is not a token: {why}"))
     }
 

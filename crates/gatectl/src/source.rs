@@ -8,6 +8,7 @@ use std::path::Path;
 
 use unicode_width::UnicodeWidthChar;
 
+use crate::input::secrets::{masked, unread};
 use crate::style::{FAINT, HELP, LABEL, PROBLEM, WARNING};
 
 /// The longest file that is read. The largest Envoy bootstraps are a tenth of it.
@@ -45,6 +46,14 @@ pub(crate) struct Note {
     /// The offending string and bytes of it, where the source has it in a form that a caret cannot point
     /// into.
     pub(crate) quote: Option<(String, Range<usize>)>,
+}
+
+impl Note {
+    /// Without the words that look like a token: what is wrong may be a key, and the key the token.
+    pub(crate) fn masked(self) -> Self {
+        let quote = self.quote.map(|(text, span)| (masked(&text), span));
+        Self { message: masked(&self.message), quote, ..self }
+    }
 }
 
 /// Where something is: lines and characters, counted from 1. The end is what comes after it.
@@ -96,7 +105,8 @@ impl Source {
             Ok(text) => Ok(Self::new(name, text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned())),
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
-                let source = Self::new(name, String::from_utf8_lossy(error.as_bytes()).into_owned());
+                let mut source = Self::new(name, String::from_utf8_lossy(error.as_bytes()).into_owned());
+                source.hide(&unread(source.text()));
                 let note = Note {
                     is_warning: false,
                     // What comes before is not changed by the lossy reading.
@@ -123,14 +133,13 @@ impl Source {
             return;
         }
         let shown = self.shown.take().unwrap_or_else(|| self.text.clone());
-        let mut spans = spans.to_vec();
-        spans.sort_by_key(|span| span.start);
+        let spans = merged(spans);
         let mut hidden = String::with_capacity(shown.len());
         let mut spans = spans.into_iter().peekable();
         for (at, character) in shown.char_indices() {
             while spans.next_if(|span| span.end <= at).is_some() {}
             let is_hidden = spans.peek().is_some_and(|span| span.contains(&at));
-            if is_hidden && !character.is_whitespace() && !matches!(character, '"' | '\'' | '\\') {
+            if is_hidden && !character.is_whitespace() && !is_mark(character) {
                 hidden.extend(core::iter::repeat_n('*', character.len_utf8()));
             } else {
                 hidden.push(character);
@@ -247,7 +256,8 @@ pub(crate) fn read_file(path: &Path) -> Result<(String, Vec<u8>), String> {
     bytes_of(path).map_err(|(name, why)| format!("{name}: {why}"))
 }
 
-fn bytes_of(path: &Path) -> Result<(String, Vec<u8>), (String, String)> {
+/// The same, and the two apart.
+pub(crate) fn bytes_of(path: &Path) -> Result<(String, Vec<u8>), (String, String)> {
     let (name, bytes) = if path == Path::new("-") {
         ("standard input".to_owned(), read(io::stdin().lock()))
     } else {
@@ -267,6 +277,25 @@ fn read(from: impl Read) -> io::Result<Vec<u8>> {
     } else {
         Err(io::Error::other("it is longer than 16 MiB"))
     }
+}
+
+/// What holds a document together, and is no secret.
+fn is_mark(character: char) -> bool {
+    matches!(character, '"' | '\'' | '\\' | '[' | ']' | '{' | '}' | ',' | ':')
+}
+
+/// The same bytes, in order and without overlaps.
+fn merged(spans: &[Range<usize>]) -> Vec<Range<usize>> {
+    let mut spans = spans.to_vec();
+    spans.sort_by_key(|span| span.start);
+    let mut merged: Vec<Range<usize>> = Vec::with_capacity(spans.len());
+    for span in spans {
+        match merged.last_mut() {
+            Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
+            _ => merged.push(span),
+        }
+    }
+    merged
 }
 
 /// The largest character boundary of `text` that is not after `at`.
@@ -312,12 +341,20 @@ pub(crate) fn visible(text: &str) -> String {
     text.chars().map(shown_as).collect()
 }
 
+/// Whether it acts on a terminal, or on how a line reads: controls, embeddings, overrides and isolates, and what has no
+/// width.
+pub(crate) fn acts_unseen(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        )
+}
+
 fn shown_as(character: char) -> char {
     match character {
         '\t' => ' ',
-        // Embeddings, overrides and isolates: a line could read other than it is.
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => '\u{fffd}',
-        _ if character.is_control() => '\u{fffd}',
+        _ if acts_unseen(character) => '\u{fffd}',
         _ => character,
     }
 }

@@ -21,6 +21,7 @@ use story::Story;
 use tell::Suppose;
 
 use crate::input;
+use crate::json::printed;
 use crate::outcome::Outcome;
 use crate::source::{self, Source};
 
@@ -28,17 +29,12 @@ pub(crate) fn run(args: &ExplainArgs) -> Outcome {
     let mut outcome = Outcome::default();
     match story(args) {
         Ok(story) => {
-            outcome.stdout = if args.json { json(&story) } else { text::lines(&story).to_string() };
+            outcome.stdout = if args.json { printed(&story) } else { text::lines(&story).to_string() };
             outcome.at_least(story.verdict.exit());
         }
         Err(why) => outcome.cannot_run(&why),
     }
     outcome
-}
-
-fn json(story: &Story) -> String {
-    // Its keys are strings, and nothing in it fails.
-    serde_json::to_string_pretty(story).map(|text| text + "\n").unwrap_or_default()
 }
 
 fn story(args: &ExplainArgs) -> Result<Story, String> {

@@ -55,7 +55,11 @@ impl Path {
                 Self { sent: shown, canonical: Some(canonical), changes, problem: None }
             }
             Err(problem) => {
-                let problem = blame(problem, sent, &shown);
+                let mut problem = blame(problem, sent, &shown);
+                // What follows a space may be a header line.
+                let end = shown.find(char::is_whitespace).map_or(shown.len(), |at| at.saturating_add(1));
+                let shown = shown.get(..end).map_or_else(String::new, ToOwned::to_owned);
+                problem.place = problem.place.filter(|place| place.end <= shown.len());
                 Self { sent: shown, canonical: None, changes: Vec::new(), problem: Some(problem) }
             }
         }

@@ -206,10 +206,12 @@ fn forwarded(head: &Head, permit: &Permit) -> Forwarded {
         as_sent: None,
     };
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let as_is = || text(head.target.as_deref().unwrap_or_default());
+    // What follows a space may be a header line.
+    let word = |bytes: &[u8]| text(bytes.split(u8::is_ascii_whitespace).next().unwrap_or_default());
+    let as_is = || word(head.target.as_deref().unwrap_or_default());
     Forwarded {
         upstream: permit.upstream().map(ToString::to_string),
-        method: text(&head.method),
+        method: word(&head.method),
         path: permit.path().map_or_else(as_is, str::to_owned),
         headers: kept.map(as_sent).chain(permit.set().map(set)).collect(),
         removed: permit.remove().map(str::to_owned).collect(),

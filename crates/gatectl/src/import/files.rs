@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use crate::input;
 use crate::input::node::{Data, Node};
+use crate::input::secrets;
 use crate::outcome::{Exit, Outcome};
 use crate::source::{Note, Source};
 
@@ -139,12 +140,19 @@ impl Files {
         self.add(source, folder, root)
     }
 
-    pub(super) fn add(&mut self, source: Source, folder: PathBuf, root: PathBuf) -> Result<At, String> {
+    pub(super) fn add(&mut self, mut source: Source, folder: PathBuf, root: PathBuf) -> Result<At, String> {
+        let mut documents = match input::read(&source) {
+            Ok(documents) => documents,
+            Err(note) => {
+                source.hide(&secrets::unread(source.text()));
+                return Err(source.show(&note.masked()));
+            }
+        };
+        source.hide(&secrets::all(documents.iter().map(|document| &**document), source.text()));
         let wrong = |span, message: &str, help: &str| {
             let (message, help) = (message.to_owned(), Some(help.to_owned()));
             source.show(&Note { is_warning: false, span, message, help, quote: None })
         };
-        let mut documents = input::read(&source).map_err(|note| source.show(&note))?;
         let top = match (documents.pop(), documents.pop()) {
             (Some(top), None) => top,
             (Some(second), Some(_)) => {
@@ -195,7 +203,7 @@ impl Files {
     }
 
     pub(super) fn note(&mut self, file: usize, note: Note) {
-        self.notes.push((file, note));
+        self.notes.push((file, note.masked()));
     }
 
     /// The description is wrong here, or says what the gateway cannot do.

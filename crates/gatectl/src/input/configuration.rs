@@ -1,5 +1,7 @@
 //! Our own configuration: what the core says to it, and where.
 
+use core::ops::Range;
+
 use gate::config::{Config, Excerpt, Problem, Problems, Step};
 use serde_json::{Map, Value};
 
@@ -23,15 +25,17 @@ pub(super) fn is_ours(node: &Node, named: bool) -> bool {
 /// Judges a configuration.
 pub(super) fn judge(top: &Node, source: &Source) -> Judged {
     let mut notes = Vec::new();
-    repeated_keys(top, "", &mut notes);
+    let secrets = secrets::of(top, source.text());
+    repeated_keys(top, &[], &mut notes);
     let value = top.to_value();
     let config = Config::from_value(&value);
     let problems = config.as_ref().err().into_iter().flat_map(Problems::iter);
-    notes.extend(problems.map(|problem| note_of(problem, top, source)));
+    notes.extend(problems.map(|problem| note_of(problem, top, source, &secrets)));
     let warnings = config.iter().flat_map(Config::warnings);
-    let warnings = warnings.map(|problem| Note { is_warning: true, ..note_of(problem, top, source) });
+    let warnings =
+        warnings.map(|problem| Note { is_warning: true, ..note_of(problem, top, source, &secrets) });
     let warnings = in_order(warnings.collect());
-    let (notes, marks, secrets) = (in_order(notes), marks(top), secrets::of(top));
+    let (notes, marks) = (in_order(notes), marks(top));
     Judged { config: config.ok(), notes, warnings, value, marks, secrets, ..Judged::default() }
 }
 
@@ -64,31 +68,55 @@ pub(super) fn in_order(mut notes: Vec<Note>) -> Vec<Note> {
 }
 
 /// The core never sees these: of two values it gets the last.
-fn repeated_keys(node: &Node, place: &str, notes: &mut Vec<Note>) {
+fn repeated_keys(node: &Node, place: &[Step], notes: &mut Vec<Note>) {
+    let below = |step: Step| [place, &[step]].concat();
     match &node.data {
         Data::Scalar { .. } => {}
         Data::List(items) => {
             for (index, item) in items.iter().enumerate() {
-                repeated_keys(item, &format!("{place}[{index}]"), notes);
+                repeated_keys(item, &below(Step::Index(index)), notes);
             }
         }
         Data::Object(object) => {
-            let below = |key: &str| if place.is_empty() { key.to_owned() } else { format!("{place}.{key}") };
             notes.extend(object.repeated.iter().map(|(key, span)| Note {
                 is_warning: false,
                 span: span.clone(),
-                message: format!("{}: this key stands here twice", below(key)),
+                message: format!("{}: this key stands here twice", name_of(&below(Step::Key(key.clone())))),
                 help: Some("keep one of them".to_owned()),
                 quote: None,
             }));
             for entry in object.iter() {
-                repeated_keys(&entry.value, &below(&entry.key), notes);
+                repeated_keys(&entry.value, &below(Step::Key(entry.key.clone())), notes);
             }
         }
     }
 }
 
-fn note_of(problem: &Problem, top: &Node, source: &Source) -> Note {
+/// How a place is called: as the core does, but below `tokens` no further than the keys are known, since one that is
+/// not may be the token.
+fn name_of(steps: &[Step]) -> String {
+    if steps.is_empty() {
+        return "configuration".to_owned();
+    }
+    let mut name = String::new();
+    for (at, step) in steps.iter().enumerate() {
+        if !secrets::is_known(steps, at) {
+            break;
+        }
+        match step {
+            Step::Index(index) => name.push_str(&format!("[{index}]")),
+            Step::Key(key) => {
+                if at > 0 {
+                    name.push('.');
+                }
+                name.push_str(if key.is_empty() { "\"\"" } else { key });
+            }
+        }
+    }
+    name
+}
+
+fn note_of(problem: &Problem, top: &Node, source: &Source, secrets: &[Range<usize>]) -> Note {
     let target = top.follow(problem.place.steps());
     let (span, quote) = match (&problem.excerpt, target.key_span) {
         (Some(Excerpt { text, span }), _) => {
@@ -100,10 +128,21 @@ fn note_of(problem: &Problem, top: &Node, source: &Source) -> Note {
         (None, Some(key)) if problem.is_about_key => (key, None),
         (None, _) => (target.node.opening(), None),
     };
+    // A quotation is not of the source, which hides them itself.
+    let is_hidden =
+        |span: &Range<usize>| secrets.iter().any(|it| it.start <= span.start && span.end <= it.end);
+    let quote = quote.filter(|_| !is_hidden(&target.node.span));
+    let steps = problem.place.steps();
+    // Elsewhere the number is repeated.
+    let message = match problem.message.strip_prefix("this is the number ") {
+        Some(_) if secrets::is_within(steps) => "this is a number",
+        _ => &problem.message,
+    };
+    let place = if secrets::is_within(steps) { name_of(steps) } else { problem.place.to_string() };
     Note {
         is_warning: false,
         span,
-        message: format!("{}: {}", problem.place, problem.message),
+        message: format!("{place}: {message}"),
         help: Some(problem.remedy.clone()),
         quote,
     }

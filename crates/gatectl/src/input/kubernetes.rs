@@ -140,8 +140,7 @@ impl<'a> Object<'a> {
             }
             Err(_) => return (Vec::new(), Vec::new()),
         };
-        let mut hidden = Vec::new();
-        documents.iter().for_each(|document| secrets::around(document, inner.text(), &mut hidden));
+        let hidden = documents.iter().flat_map(|document| secrets::of(document, inner.text())).collect();
         let judge = |document: &Rc<Node>| {
             if envoy::is_one(document) {
                 envoy::judge(document, inner)

@@ -11,7 +11,7 @@ mod kubernetes;
 pub(crate) mod node;
 mod open;
 mod origins;
-mod secrets;
+pub(crate) mod secrets;
 mod text;
 mod yaml;
 
@@ -111,12 +111,17 @@ pub(crate) fn judge(source: &mut Source) -> Result<Vec<Judged>, String> {
 pub(crate) fn find(source: &mut Source, asked: bool) -> Result<Found, Unjudged> {
     let documents = read(source).map_err(|note| {
         source.hide(&secrets::unread(source.text()));
-        Unjudged::At(note)
+        Unjudged::At(note.masked())
     })?;
-    let mut hidden: Vec<_> = secrets::opaque(source.text()).collect();
-    documents.iter().for_each(|document| secrets::around(document, source.text(), &mut hidden));
-    let found = find_all(&documents, source, asked);
-    hidden.extend(found.judged.iter().flat_map(|judged| judged.secrets.iter().cloned()));
+    let mut hidden = secrets::all(documents.iter().map(|document| &**document), source.text());
+    let mut found = find_all(&documents, source, asked);
+    for judged in &mut found.judged {
+        hidden.append(&mut judged.secrets);
+        for notes in [&mut judged.notes, &mut judged.warnings, &mut judged.around] {
+            *notes = core::mem::take(notes).into_iter().map(Note::masked).collect();
+        }
+    }
+    secrets::with_comments(source.text(), &mut hidden);
     source.hide(&hidden);
     if asked && found.judged.is_empty() { Err(nothing(&found)) } else { Ok(found) }
 }

@@ -23,6 +23,7 @@ pub(super) fn within(
     }
     hidden.extend(judged.iter().flat_map(|judged| judged.secrets.iter().cloned()));
     hidden.extend(secrets::opaque(text));
+    secrets::with_comments(text, &mut hidden);
     inner.hide(&hidden);
     let origins = Origins::of(node, source.text());
     let origin = |span: &Range<usize>| origins.as_ref().and_then(|origins| origins.map(span));
@@ -57,11 +58,7 @@ pub(super) fn handed_over(node: &Node, source: &Source) -> Judged {
         return Judged::defaults();
     }
     let judge = |inner: &Source| match json::read(inner) {
-        Ok(top) => {
-            let mut hidden = Vec::new();
-            secrets::around(&top, inner.text(), &mut hidden);
-            (vec![configuration::judge(&top, inner)], hidden)
-        }
+        Ok(top) => (vec![configuration::judge(&top, inner)], secrets::of(&top, inner.text())),
         Err(note) => {
             let help = Some("Envoy hands this text over as it is: write a JSON object".to_owned());
             (vec![Judged::wrong(Note { help, ..note })], secrets::unread(inner.text()))

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::row::{Row, word};
+use crate::json::printed;
 
 pub(super) fn written(rows: &[&Row]) -> String {
     let rows: Vec<_> = rows.iter().map(|row| value(row)).collect();
-    format!("{:#}\n", json!({ "routes": rows }))
+    printed(&json!({ "routes": rows }))
 }
 
 fn value(row: &Row) -> Value {

@@ -112,7 +112,7 @@ async fn read(response: Response<Incoming>, token: Option<&Secret>) -> Answer {
         server: text("server"),
         retry_after: text("retry-after").filter(|after| after.bytes().all(|byte| byte.is_ascii_digit())),
         // What follows may be anything.
-        location: text("location").map(|to| to.split(['?', '#']).next().unwrap_or_default().to_owned()),
+        location: text("location").map(|to| without_secrets(&to)),
         is_ours: demands_keptn(&head.headers),
         message: message.map(|message| short(&hidden(message.to_owned()))),
     }
@@ -142,4 +142,13 @@ fn failed(error: &hyper::Error) -> Wrong {
         ("the connection broke", "look at the gateway's log")
     };
     (message.to_owned(), help.to_owned())
+}
+
+/// Where a redirect leads, without what may be a secret: the query, and a name and password.
+fn without_secrets(to: &str) -> String {
+    let to = to.split(['?', '#']).next().unwrap_or_default();
+    let Some((scheme, rest)) = to.split_once("//") else { return to.to_owned() };
+    let (authority, path) = rest.split_at(rest.find(['/', '\\']).unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    format!("{scheme}//{host}{path}")
 }

@@ -22,6 +22,7 @@ use serde_json::json;
 
 use crate::cert;
 use crate::findings::Level;
+use crate::json::printed;
 use crate::outcome::{Exit, Outcome};
 use crate::secret::{self, Secret, VARIABLE};
 use endpoint::Endpoint;
@@ -184,7 +185,6 @@ fn tell(visit: &Visit, args: &StatusArgs, outcome: &mut Outcome) {
     if !is_good {
         outcome.at_least(Exit::Bad);
     }
-    // Writing to a string cannot fail.
     if args.json {
         let told = json!({
             "endpoint": visit.endpoint.to_string(),
@@ -192,8 +192,9 @@ fn tell(visit: &Visit, args: &StatusArgs, outcome: &mut Outcome) {
             "certificate": visit.certificate(),
             "findings": findings.to_json(),
         });
-        let _ = writeln!(outcome.stdout, "{told:#}");
+        outcome.stdout.push_str(&printed(&told));
     } else {
+        // Writing to a string cannot fail.
         let _ = writeln!(outcome.stdout, "{findings}{}: {}", visit.endpoint, findings.summary("good"));
     }
 }

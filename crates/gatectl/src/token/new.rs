@@ -14,7 +14,6 @@ use super::NewArgs;
 use crate::lines::Lines;
 use crate::outcome::Outcome;
 use crate::secret::Secret;
-use crate::source::visible;
 
 /// Of randomness. Keptn's installer takes 16, and base64 of those ends in `==`; of these nothing is left over.
 const BYTES: usize = 24;
@@ -81,6 +80,6 @@ fn write(path: &Path, token: &Secret) -> Result<(), String> {
             ErrorKind::NotFound => "there is no such folder; make it first".to_owned(),
             kind => io::Error::from(kind).to_string(),
         };
-        format!("{}: cannot be written: {why}", visible(&path.to_string_lossy()))
+        format!("the file of --token-file cannot be written: {why}")
     })
 }

@@ -3,10 +3,11 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::report::{Level, Report};
+use crate::json::printed;
 
 pub(super) fn output(reports: &[Report]) -> String {
     // Of findings with the same fingerprint GitLab shows one.
@@ -36,7 +37,7 @@ pub(super) fn output(reports: &[Report]) -> String {
             }));
         }
     }
-    format!("{:#}\n", Value::from(issues))
+    printed(&issues)
 }
 
 const fn severity(level: Level) -> &'static str {

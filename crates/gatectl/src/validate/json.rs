@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::report::{Finding, Level, Report};
+use crate::json::printed;
 
 /// A list with an object for each file.
 pub(super) fn output(reports: &[Report]) -> String {
@@ -21,7 +22,7 @@ pub(super) fn output(reports: &[Report]) -> String {
             "problems": report.findings.iter().map(finding).collect::<Value>(),
         })
     });
-    format!("{:#}\n", files.collect::<Value>())
+    printed(&files.collect::<Value>())
 }
 
 fn finding(finding: &Finding) -> Value {

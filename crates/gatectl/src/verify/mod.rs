@@ -21,6 +21,7 @@ use serde_json::json;
 
 use crate::domain::Domain;
 use crate::findings::{Findings, Level};
+use crate::json::printed;
 use crate::outcome::{Exit, Outcome};
 use crate::source::Source;
 use dump::Dump;
@@ -110,7 +111,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Outcome {
             let closed = findings.count(Level::Problem) == 0;
             json!({ "file": name, "closed": closed, "findings": findings.to_json() })
         });
-        let _ = writeln!(outcome.stdout, "{:#}", all.collect::<serde_json::Value>());
+        outcome.stdout.push_str(&printed(&all.collect::<serde_json::Value>()));
     }
     outcome
 }

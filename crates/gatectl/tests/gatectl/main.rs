@@ -11,6 +11,7 @@ mod manners;
 mod render;
 mod routes;
 mod run;
+mod secrets;
 mod status;
 mod terminal;
 mod token;

@@ -33,8 +33,14 @@ pub(super) fn read_line(line: &[u8]) -> Result<Option<(Head, Vec<String>)>, Stri
     let line = line.strip_prefix(b"$ ").unwrap_or(line).trim_ascii_start();
     let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
     let first = line.get(..end).unwrap_or_default();
+    // Wherever it is installed; but a path without a word behind it may be a request's.
+    let is_path = end == line.len() || first.windows(3).any(|part| part == b"://");
     let is_curl = [&b"curl"[..], b"curl.exe"].iter().any(|curl| {
-        first.strip_suffix(*curl).is_some_and(|before| before.is_empty() || before.ends_with(b"/bin/"))
+        first.strip_suffix(*curl).is_some_and(|before| {
+            before.is_empty()
+                || before.ends_with(b"/bin/")
+                || (!is_path && (before.ends_with(b"/") || before.ends_with(b"\\")))
+        })
     });
     if !is_curl {
         return Ok(None);
@@ -197,13 +203,16 @@ impl Curl {
         let written = written::read(core::mem::take(&mut self.headers), &mut self.notes)?;
         self.add_own(&mut head, &url, &written);
         self.add_body(&mut head, &written, has_data);
+        let mut hosts = Vec::new();
         for line in written {
             match line {
-                Written::Sent(line) if line.name == "host" => head.host = Some((line.value, line.origin)),
+                Written::Sent(line) if line.name == "host" => hosts.push((line.value, line.origin)),
                 Written::Sent(line) => head.lines.push(line),
                 Written::Away(_) => {}
             }
         }
+        // Of several curl sends the first.
+        head.host = hosts.into_iter().next().or(head.host);
         Ok((head, self.notes))
     }
 

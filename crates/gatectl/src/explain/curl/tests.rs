@@ -49,6 +49,7 @@ const LINES: &[&str] = &[
     "-- http://api.keptn/x",
     // Headers.
     "-H 'Host: bridge.keptn' http://api.keptn/x",
+    "-H 'Host: one.keptn' -H 'Host: two.keptn' http://api.keptn/x",
     "-H 'Host:' -H 'Accept:' -H 'User-Agent:' http://api.keptn/x",
     "-H 'X-Empty;' -H 'X-None:' -H 'x-a:    b  ' -H 'no header' -H ': x' http://api.keptn/x",
     "-H 'x-token: a' -H 'X-Token: b' http://api.keptn/x",
@@ -223,5 +224,8 @@ fn what_cannot_be_explained_is_said_without_values() {
     }
     assert!(read_line(b"curl 'http://hush").is_err_and(|error| !error.contains("hush")));
     assert!(read_line(b"/curl/x").unwrap().is_none() && read_line(b"/v1/event").unwrap().is_none());
-    assert!(read_line(b"$ /usr/bin/curl http://a/").unwrap().is_some());
+    assert!(read_line(b"/v1/curl").unwrap().is_none() && read_line(b"http://a/curl x").unwrap().is_none());
+    for curl in ["$ /usr/bin/curl", "/opt/curl", "./curl", "C:\\curl\\curl.exe", "~/x/curl.exe"] {
+        assert!(read_line(format!("{curl} http://a/").as_bytes()).unwrap().is_some(), "{curl}");
+    }
 }
