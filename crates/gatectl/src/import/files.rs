@@ -89,8 +89,16 @@ impl At {
         self.node.as_str()
     }
 
-    pub(super) fn has_reference(&self) -> bool {
-        self.node.get("$ref").is_some()
+    /// Its `$ref`, which YAML's `<<` may have merged in.
+    pub(super) fn reference(&self) -> Option<Self> {
+        if let Some(node) = self.node.get("$ref") {
+            return Some(self.with(node));
+        }
+        let merged = self.with(self.node.get("<<")?);
+        match &merged.node.data {
+            Data::List(items) => items.iter().find_map(|item| merged.with(item).reference()),
+            Data::Object(_) | Data::Scalar { .. } => merged.reference(),
+        }
     }
 
     pub(super) fn with(&self, node: &Rc<Node>) -> Self {
@@ -287,6 +295,12 @@ impl Files {
             return Vec::new();
         }
         items.iter().map(|item| at.with(item)).collect()
+    }
+
+    /// Whether this is an object, and there has not been too much before it.
+    pub(super) fn is_readable(&self, at: &At) -> bool {
+        matches!(&at.node.data, Data::Object(object)
+            if self.looked_at.saturating_add(object.iter().count()) <= MAX_FIELDS)
     }
 
     fn look_at(&mut self, count: usize, at: &At) -> bool {
