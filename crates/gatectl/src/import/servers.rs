@@ -114,6 +114,10 @@ fn of_server(files: &mut Files, server: &At) -> Option<(Base, Spot)> {
             );
             files.warning(&variable.spot, message, BASE_PATH);
         }
+        if variable.values.len() > MAX_VALUES {
+            let message = format!("of these values only the first {MAX_VALUES} are looked at");
+            files.warning(&variable.spot, message, BASE_PATH);
+        }
         let others = variable.values.iter().take(MAX_VALUES);
         if let Some(other) = others.filter_map(|value| with(value)).find(|other| other.path != base.path) {
             let message = format!(
