@@ -157,6 +157,24 @@ paths:
     assert!(run.code == 1 && run.stdout.is_empty() && run.stderr.contains("leads to nothing"), "{run}");
 }
 
+/// Not every value of a server's variable is tried out, and that is said.
+#[test]
+fn that_not_all_values_are_looked_at_is_said() {
+    for (count, is_said) in [(100, false), (101, true)] {
+        let values: Vec<_> = (0..count).map(|number| format!("'{number}'")).collect();
+        let text = format!(
+            "openapi: 3.1.0
+servers: [{{ url: 'https://{{x}}.example/', variables: {{ x: {{ default: '0', enum: [{}] }} }} }}]
+paths: {{ /a: {{ get: {{}} }} }}
+",
+            values.join(", ")
+        );
+        let run = gatectl_reading(["import", "openapi", "-", "--format", "operations"], text.as_bytes());
+        assert_eq!((run.code, run.stdout.as_str()), (0, "GET /a public\n"), "{run}");
+        assert_eq!(run.stderr.contains("only the first 100 are looked at"), is_said, "{run}");
+    }
+}
+
 /// A few lines that stand for very much are refused, and soon.
 #[test]
 fn bombs_do_not_go_off() {
