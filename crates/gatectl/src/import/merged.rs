@@ -1,6 +1,7 @@
 //! Objects that say a part of what they say elsewhere: beside a `$ref`, and where that leads.
 
-use super::files::{At, Field, Fields, Files};
+use super::files::Files;
+use super::place::{At, Field, Fields};
 use super::refs::Chain;
 
 /// Of these one may stand in each place: what they say of the operation counts wherever it stands.

@@ -5,6 +5,7 @@ mod document;
 mod files;
 mod merged;
 mod parameters;
+mod place;
 mod refs;
 mod routes;
 mod security;

@@ -4,7 +4,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::files::{At, File, Files, Spot};
+use super::files::{File, Files};
+use super::place::{At, Spot};
 use crate::input::node::Data;
 use crate::source::Source;
 

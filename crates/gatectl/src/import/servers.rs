@@ -1,6 +1,7 @@
 //! The base path: what every path of a description begins with.
 
-use super::files::{At, Fields, Files, Spot};
+use super::files::Files;
+use super::place::{At, Fields, Spot};
 use super::template;
 
 /// Where the operations are that have it.

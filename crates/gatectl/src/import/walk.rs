@@ -6,9 +6,10 @@ use gate::request::Method;
 use serde_json::Value;
 
 use super::document::{Operation, Settings, Version};
-use super::files::{At, Field, Fields, Files};
+use super::files::Files;
 use super::merged::Merged;
 use super::parameters::Parameter;
+use super::place::{At, Field, Fields};
 use super::security::{Access, Schemes};
 use super::servers::{self, Base};
 use super::template::{self, Template, below};
