@@ -18,6 +18,13 @@ impl Hosts {
         Self { names: names.into_iter().map(canonical).collect() }
     }
 
+    /// Their names, sorted; none: all hosts.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        let mut names: Vec<_> = self.names.iter().map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Whether `name` is the name or address of a host, with a port or without: `api.keptn:8080`, `[::1]`.
     /// What is none would be equal to no request's host, or to a missing one.
     pub(crate) fn is_host(name: &str) -> bool {

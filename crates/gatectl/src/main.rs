@@ -27,6 +27,7 @@ mod token;
 mod validate;
 mod verify;
 
+use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -63,8 +64,13 @@ fn run(command: &Command) -> Outcome {
     }
 }
 
-fn print(Outcome { stdout, stderr, exit }: &Outcome) -> ExitCode {
+fn print(Outcome { stdout, stderr, exit, made }: &Outcome) -> ExitCode {
     let printed = write(AutoStream::auto(io::stdout().lock()), stdout);
+    let left = made.as_deref().filter(|_| printed.is_err()).and_then(|path| {
+        let name = source::visible(&path.to_string_lossy());
+        let error = fs::remove_file(path).err()?;
+        Some(format!("{name}: is of no use, and cannot be removed: {error}\n"))
+    });
     // Where even that fails there is nobody left to tell.
     let told = write(AutoStream::auto(io::stderr().lock()), stderr);
     match printed.and(told) {
@@ -72,7 +78,7 @@ fn print(Outcome { stdout, stderr, exit }: &Outcome) -> ExitCode {
         Err(error) => {
             let _ = write(
                 AutoStream::auto(io::stderr().lock()),
-                &format!("gatectl: cannot write the output: {error}\n"),
+                &format!("gatectl: cannot write the output: {error}\n{}", left.unwrap_or_default()),
             );
             ExitCode::from(Exit::CannotRun.code())
         }

@@ -1,5 +1,7 @@
 //! What a run leaves behind.
 
+use std::path::PathBuf;
+
 /// How a run ends, from best to worst: the exit codes that `--help` promises.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
@@ -28,6 +30,8 @@ pub(crate) struct Outcome {
     pub(crate) stdout: String,
     pub(crate) stderr: String,
     pub(crate) exit: Exit,
+    /// A new file that is worth nothing without what is printed: where that cannot be printed, it goes as well.
+    pub(crate) made: Option<PathBuf>,
 }
 
 impl Outcome {

@@ -74,7 +74,8 @@ impl Secret {
     /// A line that says why it cannot be read, or what is wrong with the token in it.
     pub(crate) fn of_file(path: &Path) -> Result<Self, String> {
         // The name may be the token, and its file not there.
-        let (name, bytes) = bytes_of(path).map_err(|(_, why)| format!("the file of --token-file {why}"))?;
+        let (name, bytes) =
+            bytes_of(path, path).map_err(|(_, why)| format!("the file of --token-file {why}"))?;
         Self::read(bytes).map_err(|why| format!("{name}: this is not a token: {why}"))
     }
 

@@ -100,7 +100,20 @@ impl Source {
     ///
     /// Why not, and where.
     pub(crate) fn open(path: &Path) -> Result<Self, Unread> {
-        let (name, bytes) = bytes_of(path).map_err(|(name, why)| Unread::Whole(name, why))?;
+        Self::of(bytes_of(path, path))
+    }
+
+    /// Reads the file at `place`, which people call `path`.
+    ///
+    /// # Errors
+    ///
+    /// As with [`Self::read`].
+    pub(crate) fn read_as(place: &Path, path: &Path) -> Result<Self, String> {
+        Self::of(bytes_of(place, path)).map_err(|why| why.show())
+    }
+
+    fn of(read: Result<(String, Vec<u8>), (String, String)>) -> Result<Self, Unread> {
+        let (name, bytes) = read.map_err(|(name, why)| Unread::Whole(name, why))?;
         match String::from_utf8(bytes) {
             Ok(text) => Ok(Self::new(name, text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned())),
             Err(error) => {
@@ -253,15 +266,15 @@ impl Source {
 ///
 /// A line that says why it cannot be read.
 pub(crate) fn read_file(path: &Path) -> Result<(String, Vec<u8>), String> {
-    bytes_of(path).map_err(|(name, why)| format!("{name}: {why}"))
+    bytes_of(path, path).map_err(|(name, why)| format!("{name}: {why}"))
 }
 
-/// The same, and the two apart.
-pub(crate) fn bytes_of(path: &Path) -> Result<(String, Vec<u8>), (String, String)> {
-    let (name, bytes) = if path == Path::new("-") {
+/// The name that people call a file by, and what is in it; or the name, and why it cannot be read.
+pub(crate) fn bytes_of(place: &Path, path: &Path) -> Result<(String, Vec<u8>), (String, String)> {
+    let (name, bytes) = if place == Path::new("-") {
         ("standard input".to_owned(), read(io::stdin().lock()))
     } else {
-        (visible(&path.to_string_lossy()), File::open(path).and_then(read))
+        (visible(&path.to_string_lossy()), File::open(place).and_then(read))
     };
     match bytes {
         Ok(bytes) => Ok((name, bytes)),

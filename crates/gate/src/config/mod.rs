@@ -112,6 +112,18 @@ impl Config {
         all
     }
 
+    /// The hosts that are ours, sorted; none: all. Requests for others are left alone.
+    ///
+    /// ```
+    /// use gate::config::Config;
+    ///
+    /// let config = Config::from_json(br#"{"hosts": ["b.example", "A.example"]}"#).unwrap();
+    /// assert_eq!(config.hosts(), ["a.example", "b.example"]);
+    /// ```
+    pub fn hosts(&self) -> Vec<&str> {
+        self.hosts.names()
+    }
+
     /// The entry of `tokens` that this token's hash is in, valid or not. `gatectl explain` shows its name.
     pub fn local_token(&self, token: Token<'_>) -> Option<&LocalToken> {
         let hash = token.fingerprint();

@@ -3,7 +3,8 @@
 use gate::request::Method;
 use serde_json::Value;
 
-use super::files::{At, Files, Spot};
+use super::files::Files;
+use super::place::{At, Spot};
 use super::security::{Access, Schemes};
 use super::servers::{self, Base};
 use super::template::Template;

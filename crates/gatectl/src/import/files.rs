@@ -2,10 +2,10 @@
 
 use core::ops::Range;
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use super::place::{At, Field, Fields, Spot};
 use crate::input;
 use crate::input::node::{Data, Node};
 use crate::input::secrets;
@@ -15,89 +15,6 @@ use crate::source::{Note, Source};
 /// How many fields are looked at in all: a few `$ref`s to one large object, or aliases, could make each look at it
 /// again. Descriptions of a thousand operations need a hundredth of this.
 const MAX_FIELDS: usize = 2_000_000;
-
-/// Bytes of a file.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Spot {
-    pub(super) file: usize,
-    pub(super) span: Range<usize>,
-}
-
-/// A value, and the file that it stands in.
-#[derive(Clone, Debug)]
-pub(super) struct At {
-    pub(super) file: usize,
-    pub(super) node: Rc<Node>,
-}
-
-/// A key of an object, and what stands under it.
-#[derive(Clone, Debug)]
-pub(super) struct Field {
-    pub(super) key: String,
-    pub(super) spot: Spot,
-    pub(super) value: At,
-}
-
-/// An object's fields.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Fields {
-    all: Vec<Field>,
-    places: HashMap<String, usize>,
-}
-
-impl Fields {
-    pub(super) fn get(&self, key: &str) -> Option<&Field> {
-        self.all.get(*self.places.get(key)?)
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.all.is_empty()
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Field> {
-        self.all.iter()
-    }
-
-    /// Adds a field; one of the same key that is there already stays, and is handed back.
-    pub(super) fn add(&mut self, field: Field) -> Result<(), &Field> {
-        match self.places.entry(field.key.clone()) {
-            Entry::Occupied(first) => self.all.get(*first.get()).map_or(Ok(()), Err),
-            Entry::Vacant(place) => {
-                place.insert(self.all.len());
-                self.all.push(field);
-                Ok(())
-            }
-        }
-    }
-}
-
-impl IntoIterator for Fields {
-    type Item = Field;
-    type IntoIter = std::vec::IntoIter<Field>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.all.into_iter()
-    }
-}
-
-impl At {
-    /// Its bytes, or the first of a list's or an object's.
-    pub(super) fn spot(&self) -> Spot {
-        Spot { file: self.file, span: self.node.opening() }
-    }
-
-    pub(super) fn as_str(&self) -> Option<&str> {
-        self.node.as_str()
-    }
-
-    pub(super) fn has_reference(&self) -> bool {
-        self.node.get("$ref").is_some()
-    }
-
-    pub(super) fn with(&self, node: &Rc<Node>) -> Self {
-        Self { file: self.file, node: Rc::clone(node) }
-    }
-}
 
 /// A file that was read.
 #[derive(Debug)]
@@ -295,6 +212,12 @@ impl Files {
             return Vec::new();
         }
         items.iter().map(|item| at.with(item)).collect()
+    }
+
+    /// Whether this is an object, and there has not been too much before it.
+    pub(super) fn is_readable(&self, at: &At) -> bool {
+        matches!(&at.node.data, Data::Object(object)
+            if self.looked_at.saturating_add(object.iter().count()) <= MAX_FIELDS)
     }
 
     fn look_at(&mut self, count: usize, at: &At) -> bool {

@@ -3,7 +3,9 @@
 mod arguments;
 mod document;
 mod files;
+mod merged;
 mod parameters;
+mod place;
 mod refs;
 mod routes;
 mod security;
@@ -20,7 +22,7 @@ use serde_json::json;
 use crate::draft;
 use crate::outcome::{Exit, Outcome};
 use crate::source::visible;
-use crate::style::{HELP, PROBLEM};
+use crate::style::{HELP, PROBLEM, WARNING};
 pub(crate) use arguments::ImportArgs;
 use arguments::{Asked, Format, ImportCommand, OpenapiArgs};
 use document::{Operation, Settings};
@@ -121,6 +123,13 @@ fn import(args: &OpenapiArgs, settings: &Settings, way: &Way, outcome: &mut Outc
         Format::Configuration => {
             let routes = routes::accepted(routes, way, &mut files);
             let prefixes = if way.prefix.is_empty() { bases } else { BTreeSet::from([way.prefix.clone()]) };
+            if args.policy.is_some() && prefixes.contains("") {
+                let _ = writeln!(
+                    outcome.stderr,
+                    "{WARNING}gatectl: warning{WARNING:#}: the policy is for all paths, Keptn's own API among them: there is neither \
+                     a prefix nor a base path\n  {HELP}help:{HELP:#} --prefix PATH sets the service's paths apart"
+                );
+            }
             let policy = args.policy.map(|policy| (prefixes, policy.name()));
             (routes.len(), routes::configuration(&routes, way, policy.as_ref()))
         }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::files::{At, Fields, Spot};
+use super::place::{At, Fields, Spot};
 use super::walk::{Path, Walk};
 use crate::input::node::Data;
 

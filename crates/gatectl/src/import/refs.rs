@@ -4,7 +4,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::files::{At, File, Files, Spot};
+use super::files::{File, Files};
+use super::place::{At, Spot};
 use crate::input::node::Data;
 use crate::source::Source;
 
@@ -23,22 +24,21 @@ impl Files {
 
     fn resolve_within(&mut self, at: &At, chain: &mut Chain) -> Option<At> {
         let mut at = at.clone();
-        while at.has_reference() {
-            at = self.follow(&at, chain)?;
+        while let Some(reference) = at.reference() {
+            at = self.follow(&reference, chain)?;
         }
         Some(at)
     }
 
-    /// What the `$ref` of a value leads to, which may have one again.
-    pub(super) fn follow(&mut self, at: &At, chain: &mut Chain) -> Option<At> {
-        let reference = at.node.get("$ref").map(|node| at.with(node))?;
+    /// What a `$ref` leads to, which may have one again.
+    pub(super) fn follow(&mut self, reference: &At, chain: &mut Chain) -> Option<At> {
         let spot = reference.spot();
         if chain.0.contains(&spot) || chain.0.len() >= MAX_CHAIN {
             self.problem(&spot, "this $ref leads back to itself", "write in its place what is meant");
             return None;
         }
         chain.0.push(spot);
-        self.target(&reference, chain)
+        self.target(reference, chain)
     }
 
     /// What stands at the place that a `$ref` names.
@@ -77,7 +77,7 @@ impl Files {
         for step in pointer.split('/').skip(1) {
             let step = step.replace("~1", "/").replace("~0", "~");
             // On the way there may be another.
-            if child(&at, &step).is_none() && at.has_reference() {
+            if child(&at, &step).is_none() && at.reference().is_some() {
                 at = self.resolve_within(&at, chain)?;
             }
             let Some(below) = child(&at, &step) else {
@@ -131,7 +131,8 @@ impl Files {
         // `a/./b` is `a/b`.
         let path: PathBuf = path.components().collect();
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
-        let added = match Source::read(&path) {
+        // Not `path` is opened: by now a link in it may lead elsewhere.
+        let added = match Source::read_as(&place, &path) {
             Err(why) => Err(why),
             Ok(source) => self.add(source, folder, root),
         };

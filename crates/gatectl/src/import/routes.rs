@@ -7,7 +7,8 @@ use gate::request::Method;
 use serde_json::json;
 
 use super::document::Operation;
-use super::files::{Files, Spot};
+use super::files::Files;
+use super::place::Spot;
 use super::security::Access;
 use super::template::below;
 

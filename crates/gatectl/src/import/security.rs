@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::files::{At, Files, Spot};
+use super::files::Files;
+use super::place::{At, Spot};
 use crate::input::node::Data;
 
 /// Whether an operation is for everybody, or for those with a token.

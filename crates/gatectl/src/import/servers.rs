@@ -1,6 +1,7 @@
 //! The base path: what every path of a description begins with.
 
-use super::files::{At, Fields, Files, Spot};
+use super::files::Files;
+use super::place::{At, Fields, Spot};
 use super::template;
 
 /// Where the operations are that have it.
@@ -112,6 +113,10 @@ fn of_server(files: &mut Files, server: &At) -> Option<(Base, Spot)> {
                 "any value may stand here; its default is taken, so paths begin with {}",
                 shown(&base.path)
             );
+            files.warning(&variable.spot, message, BASE_PATH);
+        }
+        if variable.values.len() > MAX_VALUES {
+            let message = format!("of these values only the first {MAX_VALUES} are looked at");
             files.warning(&variable.spot, message, BASE_PATH);
         }
         let others = variable.values.iter().take(MAX_VALUES);

@@ -6,9 +6,10 @@ use gate::request::Method;
 use serde_json::Value;
 
 use super::document::{Operation, Settings, Version};
-use super::files::{At, Field, Fields, Files};
+use super::files::Files;
+use super::merged::Merged;
 use super::parameters::Parameter;
-use super::refs::Chain;
+use super::place::{At, Field, Fields};
 use super::security::{Access, Schemes};
 use super::servers::{self, Base};
 use super::template::{self, Template, below};
@@ -58,8 +59,8 @@ impl Walk<'_> {
             }
             return;
         };
-        let Some(paths) = self.files.resolve(&paths.value) else { return };
-        for field in self.files.fields(&paths, "object of paths") {
+        let paths = self.files.merged(&paths.value, "object of paths");
+        for field in paths.fields {
             if !field.key.starts_with("x-") {
                 self.path(&field);
             }
@@ -76,35 +77,16 @@ impl Walk<'_> {
             let note = Note { is_warning: odd.is_warning, span, message: odd.message, help, quote };
             self.files.note(path.spot.file, note);
         }
-        let fields = self.item(&path.value);
+        let item = self.files.merged(&path.value, "object of operations");
         let mut parameters = HashMap::new();
-        if let Some(field) = fields.get("parameters") {
+        if let Some(field) = item.fields.get("parameters") {
             self.parameters(&field.value, &mut parameters);
         }
-        let is_internal = self.flag(&fields, "x-internal");
-        let path = Path { template: template.as_ref(), fields: &fields, parameters, is_internal };
-        for field in fields.iter() {
+        let is_internal = self.is_internal(&item);
+        let path = Path { template: template.as_ref(), fields: &item.fields, parameters, is_internal };
+        for field in item.fields.iter() {
             self.field(&path, field);
         }
-    }
-
-    /// The fields of a path, with those that its `$ref` leads to.
-    fn item(&mut self, at: &At) -> Fields {
-        let mut all = Fields::default();
-        let mut chain = Chain::default();
-        let mut next = Some(at.clone());
-        while let Some(at) = next {
-            for field in self.files.fields(&at, "object of operations") {
-                if field.key != "$ref"
-                    && let Err(first) = all.add(field.clone())
-                {
-                    let message = format!("\"{}\" stands beside the $ref and where that leads", field.key);
-                    self.files.problem(&first.spot, message, "keep one of them: this one is imported");
-                }
-            }
-            next = if at.has_reference() { self.files.follow(&at, &mut chain) } else { None };
-        }
-        all
     }
 
     /// A field of a path.
@@ -144,8 +126,7 @@ impl Walk<'_> {
     }
 
     fn operation(&mut self, path: &Path<'_>, method: Method, field: &Field) {
-        let Some(at) = self.files.resolve(&field.value) else { return };
-        if !matches!(at.node.data, Data::Object(_)) {
+        if !matches!(field.value.node.data, Data::Object(_)) {
             self.files.problem(
                 &field.spot,
                 "there is no operation here",
@@ -153,26 +134,22 @@ impl Walk<'_> {
             );
             return;
         }
-        let fields = self.files.fields(&at, "operation");
+        let merged = self.files.merged(&field.value, "operation");
+        // What is missing might have asked for the token.
+        if !merged.is_whole {
+            return;
+        }
+        let fields = &merged.fields;
         if let Some(callbacks) = fields.get("callbacks") {
             let message = "callbacks are calls that the service makes: no routes";
             self.files.warning(&callbacks.spot, message, "");
         }
-        let security =
-            fields.get("security").map(|field| field.value.clone()).or_else(|| self.global.clone());
-        let access = self.schemes.access(self.files, security.as_ref());
-        let access = if self.settings.is_token_asked { Access::Token } else { access };
-        let marked = |key| {
-            let text =
-                fields.get(key).and_then(|field| field.value.as_str()).unwrap_or_default().trim_start();
-            text.get(..MARK.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(MARK))
-        };
-        let is_marked = marked("summary") || marked("description");
-        let is_internal = self.flag(&fields, "x-internal") || is_marked || path.is_internal;
-        let is_deprecated = self.flag(&fields, "deprecated");
+        let access = self.access(&merged);
+        let is_internal = self.is_internal(&merged) || path.is_internal;
+        let is_deprecated = self.flag(&merged, "deprecated");
         // All of it has been looked at by now: what is wrong is said even where the path itself cannot be written.
-        let is_plain = self.are_parameters_plain(path, &fields);
-        let base = self.base(path.fields, &fields);
+        let is_plain = self.are_parameters_plain(path, fields);
+        let base = self.base(path.fields, fields);
         let (Some(template), true, Some(base)) = (path.template, is_plain, base) else { return };
         let template =
             Template { text: below(&base, &template.text), parameters: template.parameters.clone() };
@@ -180,19 +157,37 @@ impl Walk<'_> {
         self.operations.push(Operation { method, template, access, is_internal, is_deprecated, spot });
     }
 
-    /// Whether this is said to be so. Where it is not said plainly, it is.
-    fn flag(&mut self, fields: &Fields, key: &str) -> bool {
-        match fields.get(key).map(|field| &field.value) {
-            None => false,
-            Some(at) => match &at.node.data {
-                Data::Scalar { value: Value::Bool(is_so), .. } => *is_so,
-                _ => {
-                    let spot = at.spot();
-                    self.files.problem(&spot, format!("\"{key}\" is true or false"), "it is taken for true");
-                    true
-                }
-            },
+    /// Who is asked: of what the operation says in more than one place the stricter holds.
+    fn access(&mut self, operation: &Merged) -> Access {
+        let own = operation.all("security").map(|field| &field.value);
+        let own = own.map(|at| self.schemes.access(self.files, Some(at))).max();
+        let access = own.unwrap_or_else(|| self.schemes.access(self.files, self.global.as_ref()));
+        if self.settings.is_token_asked { Access::Token } else { access }
+    }
+
+    /// Whether a path or an operation is not meant for the public.
+    fn is_internal(&mut self, object: &Merged) -> bool {
+        let is_mark = |field: &Field| {
+            let text = field.value.as_str().unwrap_or_default().trim_start();
+            text.get(..MARK.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(MARK))
+        };
+        let is_marked = ["summary", "description"].into_iter().any(|key| object.all(key).any(is_mark));
+        self.flag(object, "x-internal") || is_marked
+    }
+
+    /// Whether this is said to be so, in one place at least. Where it is not said plainly, it is.
+    fn flag(&mut self, object: &Merged, key: &str) -> bool {
+        let mut is_so = false;
+        for at in object.all(key).map(|field| &field.value) {
+            is_so |= if let Data::Scalar { value: Value::Bool(is_so), .. } = at.node.data {
+                is_so
+            } else {
+                let spot = at.spot();
+                self.files.problem(&spot, format!("\"{key}\" is true or false"), "it is taken for true");
+                true
+            };
         }
+        is_so
     }
 
     /// The base path of an operation: its own, its path's, or the description's.

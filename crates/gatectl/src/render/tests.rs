@@ -164,7 +164,7 @@ proptest! {
             all.push(format!("--plugin-sha256={sha256}"));
         }
         let args = arguments(&all);
-        let Outcome { stdout, stderr, exit } = render(&args);
+        let Outcome { stdout, stderr, exit, .. } = render(&args);
         prop_assert_eq!((exit, stderr.as_str()), (Exit::Good, ""));
         // Those that the templates mean so, and no answers.
         let pairs = files(&answers(&args)).into_iter().zip(HARMLESS.iter());
@@ -214,7 +214,7 @@ proptest! {
             _ => format!("a{hostile}b"),
         };
         let args = arguments([format!("--{option}={argument}"), "--install=wasmplugin".to_owned()]);
-        let Outcome { stdout, stderr, exit } = render(&args);
+        let Outcome { stdout, stderr, exit, .. } = render(&args);
         // A URL may have these.
         let may_have = option == "plugin-url" && hostile.chars().all(|it| it.is_ascii_alphanumeric() || "-._~/:@%+=&?".contains(it));
         if !may_have {

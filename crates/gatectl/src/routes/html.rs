@@ -15,17 +15,17 @@ const PAGE: &str = include_str!("../../templates/routes/page.html");
 const STYLE: &str = include_str!("../../templates/routes/page.css");
 const SCRIPT: &str = include_str!("../../templates/routes/page.js");
 
-/// `name` is what people call the configuration; `is_whole` says that no filter has left anything out.
+/// `hosts` is empty where all hosts are meant; `name` is what people call the configuration; `is_whole` says that no filter has left anything out.
 ///
 /// # Errors
 ///
 /// The template is wrong, which tests rule out.
-pub(super) fn written(rows: &[&Row], is_whole: bool, name: &str) -> Result<String, String> {
-    page(rows, is_whole, name)
+pub(super) fn written(rows: &[&Row], hosts: &[&str], is_whole: bool, name: &str) -> Result<String, String> {
+    page(rows, hosts, is_whole, name)
         .map_err(|error| format!("gatectl: a template is wrong, which is a mistake of gatectl's: {error:#}"))
 }
 
-fn page(rows: &[&Row], is_whole: bool, name: &str) -> Result<String, minijinja::Error> {
+fn page(rows: &[&Row], hosts: &[&str], is_whole: bool, name: &str) -> Result<String, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
@@ -40,6 +40,7 @@ fn page(rows: &[&Row], is_whole: bool, name: &str) -> Result<String, minijinja::
     let rows: Vec<_> = rows.iter().map(|row| shown(row)).collect();
     environment.get_template("page.html")?.render(context! {
         name,
+        hosts => hosts.iter().map(|host| (*host).to_owned()).collect::<Vec<_>>(),
         is_whole,
         rows,
         counts,

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use super::row::{Row, word};
 use crate::json::printed;
 
-pub(super) fn written(rows: &[&Row]) -> String {
+/// `hosts` is empty where all hosts are meant.
+pub(super) fn written(rows: &[&Row], hosts: &[&str]) -> String {
     let rows: Vec<_> = rows.iter().map(|row| value(row)).collect();
-    printed(&json!({ "routes": rows }))
+    printed(&json!({ "hosts": hosts, "routes": rows }))
 }
 
 fn value(row: &Row) -> Value {

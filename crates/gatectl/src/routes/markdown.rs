@@ -2,11 +2,11 @@
 
 use core::fmt::Write as _;
 
-use super::row::{Mark, Row, word};
+use super::row::{Mark, Row, of_hosts, word};
 
-pub(super) fn written(rows: &[&Row]) -> String {
-    let mut out =
-        String::from("| access | methods | path | upstream | sent as | |\n|---|---|---|---|---|---|\n");
+pub(super) fn written(rows: &[&Row], hosts: &[&str]) -> String {
+    let mut out = of_hosts(hosts, escaped).map(|line| line + "\n\n").unwrap_or_default();
+    out.push_str("| access | methods | path | upstream | sent as | |\n|---|---|---|---|---|---|\n");
     for row in rows {
         let sent =
             row.rewritten().map_or_else(|| if row.sent.is_some() { "as is" } else { "" }.to_owned(), code);

@@ -27,7 +27,8 @@ use row::Row;
 ///
 /// Each line is paths and methods, who is asked before they pass, where they are sent, and the path that the upstream
 /// sees. `open` marks what the gateway only passes on: there the service decides what it knows. `internal` marks
-/// what is not meant for the public. Without filters, what is not listed is refused.
+/// what is not meant for the public. Without filters, what is not listed is refused; where the
+/// configuration has `hosts`, requests for others are left alone.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Exit codes:
@@ -163,11 +164,12 @@ pub(crate) fn run(args: &RoutesArgs, width: Option<usize>) -> Outcome {
         }
         outcome.at_least(Exit::Bad);
     }
+    let hosts = config.hosts();
     let written = match Format::of(args) {
-        Format::Text => Ok(text::written(&rows, width.filter(|_| args.output.is_none()))),
-        Format::Markdown => Ok(markdown::written(&rows)),
-        Format::Json => Ok(json::written(&rows)),
-        Format::Html => html::written(&rows, rows.len() == all.len(), &name),
+        Format::Text => Ok(text::written(&rows, &hosts, width.filter(|_| args.output.is_none()))),
+        Format::Markdown => Ok(markdown::written(&rows, &hosts)),
+        Format::Json => Ok(json::written(&rows, &hosts)),
+        Format::Html => html::written(&rows, &hosts, rows.len() == all.len(), &name),
     };
     match (written, &args.output) {
         (Ok(text), None) => outcome.stdout = text,

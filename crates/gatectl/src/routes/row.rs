@@ -49,6 +49,14 @@ pub(super) const fn word(access: Access) -> &'static str {
     }
 }
 
+/// That the list is for these hosts alone; nothing where it is for all of them.
+pub(super) fn of_hosts(hosts: &[&str], shown: impl Fn(&str) -> String) -> Option<String> {
+    let hosts: Vec<_> = hosts.iter().map(|host| shown(host)).collect();
+    let all = if hosts.len() == 1 { "the host" } else { "the hosts" };
+    (!hosts.is_empty())
+        .then(|| format!("For {all} {}; requests for other hosts are left alone.", hosts.join(", ")))
+}
+
 impl Row {
     fn of(entry: LetIn) -> Self {
         Self {

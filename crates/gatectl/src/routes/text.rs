@@ -5,7 +5,8 @@ use core::fmt::Write as _;
 use anstyle::Style;
 use gate::routes::Access;
 
-use super::row::{Mark, Row, word};
+use super::row::{Mark, Row, of_hosts, word};
+use crate::source::visible;
 use crate::style::{FAINT, GOOD, HELP, LABEL, PROBLEM, WARNING};
 
 /// What is between two columns.
@@ -21,10 +22,15 @@ const NARROWEST: usize = 20;
 type Cell = Vec<(Style, String)>;
 
 /// In columns; where the terminal is too narrow for all of them, with two lines or more for each row.
-pub(super) fn written(rows: &[&Row], width: Option<usize>) -> String {
+pub(super) fn written(rows: &[&Row], hosts: &[&str], width: Option<usize>) -> String {
     if rows.is_empty() {
         return String::new();
     }
+    let hosts = of_hosts(hosts, visible).map(|line| format!("{FAINT}{line}{FAINT:#}\n\n"));
+    hosts.unwrap_or_default() + &table(rows, width)
+}
+
+fn table(rows: &[&Row], width: Option<usize>) -> String {
     let head =
         |names: &[&str]| names.iter().map(|name| vec![(LABEL, (*name).to_owned())]).collect::<Vec<_>>();
     let wide = rows.iter().map(|row| {
@@ -230,11 +236,11 @@ mod tests {
         let config = gate::config::Config::from_json(br#"{"policy": "strict"}"#).unwrap();
         let rows = super::super::row::all(&config);
         let rows: Vec<_> = rows.iter().collect();
-        let whole = crate::style::plain(&written(&rows, None));
+        let whole = crate::style::plain(&table(&rows, None));
         assert_eq!(whole.lines().count(), rows.len() + 1);
         let squeezed = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
         for width in [1000, 120, 80, 60] {
-            let narrow = crate::style::plain(&written(&rows, Some(width)));
+            let narrow = crate::style::plain(&table(&rows, Some(width)));
             let widest = narrow.lines().map(str::len).max().unwrap();
             assert!(widest <= width, "{widest} at {width}\n{narrow}");
             let all = squeezed(&narrow);
@@ -243,6 +249,6 @@ mod tests {
                 assert!(all.contains(&squeezed(row.sent.as_deref().unwrap_or_default())), "{narrow}");
             }
         }
-        assert_eq!(crate::style::plain(&written(&rows, Some(1000))), whole);
+        assert_eq!(crate::style::plain(&table(&rows, Some(1000))), whole);
     }
 }

@@ -14,6 +14,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use super::bounded::Bounded;
 use super::endpoint::Endpoint;
 use super::trust::{Roots, Shown, Verifier, Wrong};
 
@@ -54,13 +55,13 @@ pub(super) async fn lookup(host: &str, port: u16, limit: Duration) -> Result<Vec
 /// # Errors
 ///
 /// Why there is none.
-pub(super) async fn connect(address: SocketAddr, limit: Duration) -> Result<TcpStream, Wrong> {
+pub(super) async fn connect(address: SocketAddr, limit: Duration) -> Result<Bounded, Wrong> {
     let wrong = |message: String, help: &str| Err((message, help.to_owned()));
     match timeout(limit, TcpStream::connect(address)).await {
         Ok(Ok(stream)) => {
             // A request is one packet; where this fails it is merely slower.
             let _ = stream.set_nodelay(true);
-            Ok(stream)
+            Ok(Bounded::new(stream))
         }
         Err(_) => wrong(
             format!("{address} did not answer within {}", shown(limit)),
@@ -120,14 +121,13 @@ impl Tls {
 
     pub(super) async fn handshake(
         &self,
-        stream: TcpStream,
+        stream: Bounded,
         limit: Duration,
     ) -> (Option<Box<dyn Stream>>, Handshake) {
         let done = timeout(limit, self.connector.connect(self.name.clone(), stream)).await;
         let seen = self.verifier.take();
         let version =
-            |stream: &tokio_rustls::client::TlsStream<TcpStream>| match stream.get_ref().1.protocol_version()
-            {
+            |stream: &tokio_rustls::client::TlsStream<Bounded>| match stream.get_ref().1.protocol_version() {
                 Some(ProtocolVersion::TLSv1_3) => Some("TLS 1.3"),
                 Some(ProtocolVersion::TLSv1_2) => Some("TLS 1.2"),
                 _ => None,

@@ -11,6 +11,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::time::timeout;
 
+use super::bounded::TooMuch;
 use super::connection::{Stream, shown};
 use super::trust::Wrong;
 use crate::secret::Secret;
@@ -134,7 +135,9 @@ fn short(text: &str) -> String {
 }
 
 fn failed(error: &hyper::Error) -> Wrong {
-    let (message, help) = if error.is_parse() {
+    let (message, help) = if TooMuch::is_in(error) {
+        ("what answers sends without end, and no answer", "look what is behind this port")
+    } else if error.is_parse() {
         ("what answers is not HTTP/1.1", "give the gateway's own port, and https:// if it speaks TLS there")
     } else if error.is_incomplete_message() {
         ("the connection was closed before the answer was complete", "look at the gateway's log")

@@ -1,5 +1,6 @@
 //! `gatectl status`: whether a gateway can be reached, is who it says it is, and does its work.
 
+mod bounded;
 mod connection;
 mod endpoint;
 mod exchange;

@@ -5,8 +5,8 @@ use core::time::Duration;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 
+use super::bounded::Bounded;
 use super::connection::{self, Handshake, Stream, Tls, timed};
 use super::endpoint::Endpoint;
 use super::progress::telling;
@@ -103,7 +103,7 @@ impl Visit {
     }
 
     /// Tries all addresses, one after the other.
-    async fn connect(&mut self) -> Option<TcpStream> {
+    async fn connect(&mut self) -> Option<Bounded> {
         let (host, port) = match &self.how.connect_to {
             Some((host, port)) => (host.clone(), port.unwrap_or(self.endpoint.port)),
             None => (self.endpoint.host.clone(), self.endpoint.port),

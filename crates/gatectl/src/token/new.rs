@@ -37,6 +37,7 @@ fn try_run(args: &NewArgs, now: SystemTime, outcome: &mut Outcome) -> Result<(),
     // Writing to a string cannot fail.
     if let Some(path) = &args.token_file {
         write(path, &token)?;
+        outcome.made = Some(path.clone());
         let _ = writeln!(outcome.stdout, "{entry}");
     } else if args.json {
         let token = serde_json::Value::from(token.expose());

@@ -115,6 +115,66 @@ paths:
     );
 }
 
+/// What stands beside a `$ref`, and where that leads, counts; of two that are said the stricter.
+#[test]
+fn what_stands_beside_a_ref_counts() {
+    let text = |operation: &str, target: &str, item: &str| {
+        format!(
+            "openapi: 3.1.0
+components: {{ securitySchemes: {{ key: {{ type: apiKey, in: header, name: x-token }} }} }}
+x-ops: {{ list: {{ {target} }} }}
+x-merged: &merged {{ $ref: '#/x-ops/list' }}
+paths:
+  /a: {{ {item} get: {{ {operation} }} }}
+"
+        )
+    };
+    let reference = "$ref: '#/x-ops/list'";
+    let token = "security: [{ key: [] }]";
+    let public = "security: []";
+    let twice = "stands beside the $ref and where that leads";
+    let mark = "'internal endpoint: hush'";
+    for (operation, target, item, code, line, said) in [
+        (&*format!("{reference}, {token}, x-internal: true"), public, "", 1, "token internal", twice),
+        (&format!("{reference}, {public}"), token, "", 1, "token", twice),
+        (&format!("{reference}, x-internal: false"), "x-internal: true", "", 1, "public internal", twice),
+        (&format!("{reference}, {token}, x-internal: true"), "responses: {}", "", 0, "token internal", ""),
+        (&format!("{reference}, summary: a"), &format!("summary: {mark}"), "", 0, "public internal", ""),
+        (&format!("{reference}, description: {mark}"), token, "", 0, "token internal", ""),
+        ("<<: *merged", &format!("{token}, x-internal: true"), "", 0, "token internal", ""),
+        (token, "", &format!("summary: {mark},"), 0, "token internal", ""),
+        (token, "", &format!("description: {mark},"), 0, "token internal", ""),
+        (token, "", "summary: plain,", 0, "token", ""),
+    ] {
+        let text = text(operation, target, item);
+        let run = gatectl_reading(["import", "openapi", "-", "--format", "operations"], text.as_bytes());
+        assert_eq!((run.code, run.stdout.clone()), (code, format!("GET /a {line}\n")), "{text}{run}");
+        assert!(run.stderr.contains(said), "{text}{run}");
+    }
+    // What cannot be read might have asked for the token.
+    let text = text("$ref: '#/x-ops/none', summary: a", "", "");
+    let run = gatectl_reading(["import", "openapi", "-", "--format", "operations"], text.as_bytes());
+    assert!(run.code == 1 && run.stdout.is_empty() && run.stderr.contains("leads to nothing"), "{run}");
+}
+
+/// Not every value of a server's variable is tried out, and that is said.
+#[test]
+fn that_not_all_values_are_looked_at_is_said() {
+    for (count, is_said) in [(100, false), (101, true)] {
+        let values: Vec<_> = (0..count).map(|number| format!("'{number}'")).collect();
+        let text = format!(
+            "openapi: 3.1.0
+servers: [{{ url: 'https://{{x}}.example/', variables: {{ x: {{ default: '0', enum: [{}] }} }} }}]
+paths: {{ /a: {{ get: {{}} }} }}
+",
+            values.join(", ")
+        );
+        let run = gatectl_reading(["import", "openapi", "-", "--format", "operations"], text.as_bytes());
+        assert_eq!((run.code, run.stdout.as_str()), (0, "GET /a public\n"), "{run}");
+        assert_eq!(run.stderr.contains("only the first 100 are looked at"), is_said, "{run}");
+    }
+}
+
 /// A few lines that stand for very much are refused, and soon.
 #[test]
 fn bombs_do_not_go_off() {

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::run::{Run, gatectl};
 
 /// Command lines of `routes`, by the names of their golden files.
-const GOLDEN: [(&str, &str); 14] = [
+const GOLDEN: [(&str, &str); 17] = [
     ("default", ""),
     ("strict", "--config ../routes/strict.yaml"),
     ("own", "--config ../routes/shop.yaml"),
@@ -21,6 +21,9 @@ const GOLDEN: [(&str, &str); 14] = [
     ("internal", "--internal --config ../routes/strict.yaml"),
     ("markdown", "--config ../routes/shop.yaml --format markdown"),
     ("json", "--config ../routes/shop.yaml --upstream shop --json"),
+    ("hosts", "--config ../routes/hosts.yaml --upstream shop"),
+    ("hosts-markdown", "--config ../routes/hosts.yaml --upstream shop --format markdown"),
+    ("hosts-json", "--config ../routes/hosts.yaml --upstream shop --json"),
     ("nothing", "--access public --method POST"),
     ("broken", "--config problems.yaml"),
     ("bad-method", "--method hush"),
@@ -95,6 +98,16 @@ fn the_page_has_every_row() {
     }
 }
 
+/// What is not listed is refused for the hosts alone that the configuration names.
+#[test]
+fn the_page_says_for_which_hosts_it_is() {
+    let page = page("--config ../routes/hosts.yaml");
+    let line = "For the hosts <strong>api.keptn</strong>, <strong>keptn.example.org</strong>; requests for other hosts are \
+                left alone.\nWhat is not listed is refused.";
+    assert!(page.contains(line), "{}", between(&page, "<header>", "</header>"));
+    assert!(!self::page("").contains("other hosts"));
+}
+
 /// Nothing of the configuration, its name included, is taken for HTML, Markdown or colours.
 #[test]
 fn what_comes_from_the_configuration_is_text() {
@@ -123,7 +136,7 @@ fn a_file_gets_the_form_of_its_name() {
     for (name, begin) in [
         ("list.html", "<!DOCTYPE html>"),
         ("list.md", "| access | methods |"),
-        ("list.json", "{\n  \"routes\": ["),
+        ("list.json", "{\n  \"hosts\": [],\n  \"routes\": ["),
         ("list.txt", "ACCESS    METHODS"),
     ] {
         let file = folder.path().join(name);

@@ -2,8 +2,11 @@
 
 mod server;
 
+use std::io;
 use std::net::UdpSocket;
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, IsCa, date_time_ymd};
@@ -419,6 +422,33 @@ fn the_token_comes_from_a_file_a_variable_or_a_prompt() {
     let (code, screen) = terminal.end();
     assert!(code == Some(0) && screen.contains("right: 200") && !screen.contains(TOKEN), "{screen:?}");
     assert_eq!(with_token(&server).len(), 2);
+}
+
+/// Whoever sends without end does not keep the run from its own end.
+#[test]
+fn a_flood_ends() {
+    let authority = Authority::new();
+    let signed = authority.sign(&params(&NAMES));
+    for flood in ["HTTP/1.1 103 E\r\n\r\n", "HTTP/1.1 100 Continue\r\na: b\r\n\r\n"] {
+        for is_https in [false, true] {
+            let does = move |_: &str| Does::Repeats(flood);
+            let server = if is_https { Server::https(&signed, does) } else { Server::http(does) };
+            let address = server.address.to_string();
+            let scheme = if is_https { "https" } else { "http" };
+            let endpoint = format!("{scheme}://api.keptn.example.org");
+            let args = ["--endpoint", &endpoint, "--connect-to", &address, "--timeout", "10s"];
+            let mut command = status(&authority, &args);
+            let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            let (mut stdout, (tell, told)) = (child.stdout.take().unwrap(), mpsc::channel());
+            thread::spawn(move || tell.send(io::read_to_string(&mut stdout)));
+            let Ok(said) = told.recv_timeout(Duration::from_secs(120)) else {
+                child.kill().unwrap();
+                panic!("{endpoint}: it does not end");
+            };
+            let (said, code) = (said.unwrap(), child.wait().unwrap().code());
+            assert!(code == Some(1) && said.contains("sends without end, and no answer"), "{code:?}\n{said}");
+        }
+    }
 }
 
 #[test]

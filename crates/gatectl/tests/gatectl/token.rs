@@ -233,3 +233,17 @@ fn the_prompt_is_not_in_the_output() {
     let entry: Value = serde_json::from_slice(&fs::read(folder.path().join("entry.json")).unwrap()).unwrap();
     assert_eq!(entry["sha256"], sha256(TOKEN));
 }
+
+/// A token whose entry nobody has seen is of no use.
+#[cfg(target_os = "linux")]
+#[test]
+fn where_the_entry_is_lost_no_token_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ci.token");
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command =
+        crate::run::command(["token", "new", "--name", "ci", "--token-file", file.to_str().unwrap()]);
+    let run = crate::run::Run::from(command.stdout(full).output().unwrap());
+    assert!(run.code == 2 && run.stderr.contains("cannot write the output"), "{run}");
+    assert!(!file.exists(), "{run}");
+}

@@ -29,6 +29,13 @@ pub(super) struct Operation {
     pub(super) is_internal: bool,
 }
 
+/// What stands beside an operation's `$ref`, and not where that leads.
+#[derive(Clone, Copy, Debug)]
+struct Beside {
+    security: bool,
+    mark: bool,
+}
+
 /// How a description says it.
 #[derive(Clone, Copy, Debug)]
 struct Form {
@@ -37,6 +44,8 @@ struct Form {
     is_global: bool,
     /// Paths by `$ref`.
     has_references: bool,
+    /// Operations by `$ref`, and what of them stands beside it.
+    operations: Option<Beside>,
 }
 
 pub(super) const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"];
@@ -48,8 +57,15 @@ pub(super) fn described() -> impl Strategy<Value = Described> {
     let operation = (any::<bool>(), any::<bool>())
         .prop_map(|(is_public, is_internal)| Operation { is_public, is_internal });
     let path = btree_map(select(&METHODS[..]), operation, 1..5);
-    let form = (any::<bool>(), any::<bool>(), any::<bool>())
-        .prop_map(|(is_swagger, is_global, has_references)| Form { is_swagger, is_global, has_references });
+    let beside = (any::<bool>(), any::<bool>()).prop_map(|(security, mark)| Beside { security, mark });
+    let form = (any::<bool>(), any::<bool>(), any::<bool>(), proptest::option::of(beside)).prop_map(
+        |(is_swagger, is_global, has_references, operations)| Form {
+            is_swagger,
+            is_global,
+            has_references,
+            operations,
+        },
+    );
     (select(&["", "/v1", "/a/b"][..]), btree_map(vec(segment, 1..4), path, 1..10), form)
         .prop_map(|(base, paths, form)| Described { base, paths, form })
 }
@@ -59,9 +75,22 @@ impl Described {
     pub(super) fn document(&self) -> Value {
         let mut paths = json!({});
         let mut items = json!({});
+        let mut operations = json!({});
         for (number, (segments, methods)) in self.paths.iter().enumerate() {
-            let item: Value =
+            let mut item: Value =
                 methods.iter().map(|(method, operation)| self.operation(method, *operation)).collect();
+            if let Some(beside) = self.form.operations {
+                for (method, operation) in item.as_object_mut().unwrap() {
+                    let mut here = json!({ "$ref": format!("#/x-operations/{number}{method}") });
+                    let moved = [("security", beside.security), ("summary", beside.mark)];
+                    for (key, _) in moved.into_iter().filter(|(_, is_beside)| *is_beside) {
+                        if let Some(value) = operation.as_object_mut().unwrap().remove(key) {
+                            here[key] = value;
+                        }
+                    }
+                    operations[format!("{number}{method}")] = core::mem::replace(operation, here);
+                }
+            }
             // A path's own name has slashes, which a `$ref` writes in another way.
             let name = format!("{number}/~item");
             if self.form.has_references {
@@ -83,6 +112,7 @@ impl Described {
             })
         };
         document["paths"] = paths;
+        document["x-operations"] = operations;
         if self.form.is_global {
             document["security"] = json!([{ "key": [] }]);
         }

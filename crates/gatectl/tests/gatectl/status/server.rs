@@ -17,6 +17,8 @@ pub(super) enum Does {
     Says(Vec<u8>),
     /// Never answers, and holds the line.
     Nothing,
+    /// Says this again and again, as long as the client stays.
+    Repeats(&'static str),
 }
 
 pub(super) struct Server {
@@ -97,6 +99,12 @@ fn serve(
             Ok(false)
         }
         Does::Nothing => Ok(true),
+        Does::Repeats(text) => {
+            let many = text.repeat(1000);
+            loop {
+                stream.write_all(many.as_bytes())?;
+            }
+        }
     }
 }
 
