@@ -202,7 +202,7 @@ pub(super) const POLICIES: Key<()> = Key {
     default: (),
     kind: Kind::Nested("list of objects"),
     doc: "Another policy for paths that begin so. The longest prefix decides; where there is none, `policy`.",
-    example: r#"[{ "prefix": "/configuration-service", "policy": "strict" }]"#,
+    example: r#"[{ "prefix": "/configuration-service", "policy": "strict" }, { "prefix": "/v1/project", "policy": "strict" }]"#,
 };
 
 pub(super) const POLICY_PREFIX: Key<&str> = Key {
