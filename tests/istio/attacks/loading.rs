@@ -48,9 +48,12 @@ async fn all_are_refused(lab: &Lab, strangers: Option<&Strangers>, what: &str) -
 
 async fn all_is_well(lab: &Lab) -> Result<()> {
     lab.serves().await?;
-    send(&carts()).await?;
-    assert_eq!(lab.carts.records.take().len(), 1);
-    Ok(())
+    // Each worker has a filter of its own, and the other one's may be still waiting for its next VM.
+    until("other applications", async || {
+        send(&carts()).await.ok()?;
+        (!lab.carts.records.take().is_empty()).then_some(())
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,6 +159,15 @@ async fn with_trap(lab: &Lab, mode: Mode) -> Result<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_filter_dies_again_and_again_nothing_arrives_unjudged() -> Result<()> {
+    let agent = Agent::current()?;
+    // Which filter dies, and which one a request waits in, is to be known.
+    agent.with_one_worker(&Lab::start().await?).await?;
+    let result = dies_again_and_again().await;
+    agent.restarted(&Lab::start().await?, |_, value| value.to_owned(), &[]).await?;
+    result
+}
+
+async fn dies_again_and_again() -> Result<()> {
     for mode in Mode::ALL {
         let lab = Lab::start().await?;
         lab.apply("tests/istio/others.yaml").await?;
