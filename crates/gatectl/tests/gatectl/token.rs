@@ -212,12 +212,12 @@ fn the_prompt_shows_nothing_of_what_is_typed() {
         let (code, screen) = terminal.end();
         assert!(code == Some(0) && screen.contains(&sha256(TOKEN)) && !screen.contains(TOKEN), "{screen:?}");
     }
-    // Ctrl-C ends it, as it ends anything.
+    // Ctrl-C ends it, as it ends anything; where the signal is ignored, as in what a script runs in the background, too.
     let mut terminal = Terminal::run(&command(["token", "hash"]), None);
     terminal.wait_for("Token (it is not shown): ");
     terminal.type_unseen("\u{3}");
     let (code, screen) = terminal.end();
-    assert!(code.is_none() && !screen.contains("sha256"), "{screen:?}");
+    assert!(matches!(code, None | Some(2)) && !screen.contains("sha256"), "{code:?} {screen:?}");
 }
 
 /// Where the output goes is nothing to the prompt.
