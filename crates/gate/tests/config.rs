@@ -34,7 +34,9 @@ fn accepted(json: &str) {
 #[track_caller]
 fn warned(json: &str, warnings: &str) {
     let config = Config::from_json(json.as_bytes()).unwrap_or_else(|problems| panic!("{json}:\n{problems}"));
-    let actual: Vec<_> = config.warnings().map(ToString::to_string).collect();
+    let mut actual: Vec<_> = config.warnings().cloned().chain(config.openings()).collect();
+    actual.sort_by(|a, b| a.place.cmp(&b.place));
+    let actual: Vec<_> = actual.iter().map(ToString::to_string).collect();
     let expected: Vec<_> =
         warnings.lines().skip(1).map(|line| line.strip_prefix("        ").unwrap_or(line)).collect();
     assert_eq!(actual.join("\n"), expected.join("\n").trim_end(), "\n{}\n", actual.join("\n"));
@@ -2015,7 +2017,11 @@ mod random {
         #[test]
         fn every_problem_can_be_shown(value in configuration()) {
             let problems: Vec<_> = match Config::from_json(value.to_string().as_bytes()) {
-                Ok(config) => config.warnings().cloned().collect(),
+                Ok(config) => {
+                    let openings = config.openings();
+                    prop_assert!(openings.iter().is_sorted_by_key(|problem| &problem.place));
+                    config.warnings().cloned().collect()
+                }
                 Err(problems) => {
                     prop_assert!(problems.iter().next().is_some());
                     problems.iter().cloned().collect()

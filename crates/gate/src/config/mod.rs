@@ -130,6 +130,22 @@ impl Config {
         self.authn.tokens.iter().rfind(|local| local.hash.ct_eq(&hash))
     }
 
+    /// What is open although one may think it shut. It takes a look at each route of one's own against each operation,
+    /// so the filter, which starts in every worker, leaves it to `gatectl`.
+    ///
+    /// ```
+    /// use gate::config::Config;
+    ///
+    /// let json = br#"{"routes": [{"path": "/v1/{x}", "upstream": "api-service", "access": "public"}]}"#;
+    /// let openings = Config::from_json(json).unwrap().openings();
+    /// assert!(openings.first().unwrap().to_string().starts_with("routes[0].path: this takes "));
+    /// ```
+    pub fn openings(&self) -> Vec<Problem> {
+        let warnings = Report::default();
+        opening::warn(&self.routes, &warnings);
+        warnings.into_problems()
+    }
+
     /// What is valid, but not what one may expect of it.
     ///
     /// ```
@@ -160,7 +176,7 @@ fn read(value: &Value, report: &Report, warnings: &Report) -> Option<Config> {
     let allow_internal = top.text(&keys::INTERNAL) == "allow";
     let require_channel_id = top.section("websocket").flag(&keys::REQUIRE_CHANNEL_ID);
     let cors = cors::read(&top, report, warnings);
-    let (routes, behind_tokens) = routes::read(&top, report, warnings)?;
+    let (routes, behind_tokens) = routes::read(&top, report)?;
     tokens::warn(&tokens, &behind_tokens, warnings);
     Some(Config {
         hosts,

@@ -5,11 +5,13 @@ use super::reader::Report;
 use crate::request::{Method, Methods};
 use crate::routes::{self, Access, Lacking, Openings, Route, Routes, Taken, Target};
 
-/// Warns of routes of one's own, which stand in the table after `of_profile` others and in the configuration at `places`.
-pub(super) fn warn(table: &Routes, of_profile: usize, places: &[Place], warnings: &Report) {
+/// Warns of routes of one's own, which stand in the table after the profile's.
+pub(super) fn warn(table: &Routes, warnings: &Report) {
     let Ok(profile) = routes::keptn_0_6() else { return };
+    let of_profile = profile.0.len();
     let openings = Openings::new(table, profile);
-    for ((at, route), place) in table.iter().enumerate().skip(of_profile).zip(places) {
+    for (index, (at, route)) in table.iter().enumerate().skip(of_profile).enumerate() {
+        let place = Place::default().key("routes").index(index);
         let text = route.template.to_string();
         if let Some((from, message, remedy)) = of_route(table, &openings, at, route) {
             warnings.add_in(place.key("path"), &text, from..text.len(), message, remedy);

@@ -2,16 +2,16 @@
 
 use std::rc::Rc;
 
+use super::keys;
 use super::problem::Place;
 use super::reader::{self, Report, Section};
-use super::{keys, opening};
 use crate::request::{Method, Methods};
 use crate::routes::{
     self, Access, Policies, Policy, Prefix, Protocol, Route, Routes, Target, Template, Upstream,
 };
 
 /// The profile's routes and those of the configuration's own, and where those with a token lead to.
-pub(super) fn read(top: &Section<'_>, report: &Report, warnings: &Report) -> Option<(Routes, Vec<Upstream>)> {
+pub(super) fn read(top: &Section<'_>, report: &Report) -> Option<(Routes, Vec<Upstream>)> {
     let (mut all, operations) = match routes::keptn_0_6() {
         Ok(profile) => profile,
         Err(message) => {
@@ -39,10 +39,7 @@ pub(super) fn read(top: &Section<'_>, report: &Report, warnings: &Report) -> Opt
     let behind_tokens = upstreams.into_iter().filter(is_behind_tokens).collect();
     let templates: Vec<_> = all.iter().map(|route| route.template.to_string()).collect();
     Routes::new(all, operations, policies)
-        .map(|routes| {
-            opening::warn(&routes, of_profile, &places, warnings);
-            (routes, behind_tokens)
-        })
+        .map(|routes| (routes, behind_tokens))
         .map_err(|conflicts| {
             for conflict in conflicts {
                 let place_of = |index: usize| index.checked_sub(of_profile).and_then(|own| places.get(own));

@@ -31,9 +31,9 @@ pub(super) fn judge(top: &Node, source: &Source) -> Judged {
     let config = Config::from_value(&value);
     let problems = config.as_ref().err().into_iter().flat_map(Problems::iter);
     notes.extend(problems.map(|problem| note_of(problem, top, source, &secrets)));
-    let warnings = config.iter().flat_map(Config::warnings);
+    let warnings = config.iter().flat_map(|config| config.warnings().cloned().chain(config.openings()));
     let warnings =
-        warnings.map(|problem| Note { is_warning: true, ..note_of(problem, top, source, &secrets) });
+        warnings.map(|problem| Note { is_warning: true, ..note_of(&problem, top, source, &secrets) });
     let warnings = in_order(warnings.collect());
     let (notes, marks) = (in_order(notes), marks(top));
     Judged { config: config.ok(), notes, warnings, value, marks, secrets, ..Judged::default() }

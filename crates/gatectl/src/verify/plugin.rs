@@ -50,7 +50,10 @@ impl<'a> Plugin<'a> {
             }
         };
         match judged {
-            Ok(config) => self.warnings = config.warnings().map(|warning| said(warning).0).collect(),
+            Ok(config) => {
+                let warnings = config.warnings().cloned().chain(config.openings());
+                self.warnings = warnings.map(|warning| said(&warning).0).collect();
+            }
             Err(problems) => self.problems.extend(problems.iter().map(said)),
         }
     }
