@@ -59,6 +59,8 @@ export class SwaggerPage {
             await operation.locator('.opblock-summary-control').click();
         }
         const tryIt = operation.getByRole('button', { name: 'Try it out' });
+        // What was clicked opens in its own time, and then has the one or the other.
+        await tryIt.or(operation.getByRole('button', { name: 'Execute' })).first().waitFor();
         if (await tryIt.isVisible()) await tryIt.click();
         for (const [parameter, value] of Object.entries(parameters)) {
             await operation.locator(`tr[data-param-name="${parameter}"] input`).fill(value);
