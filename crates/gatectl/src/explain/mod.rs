@@ -11,9 +11,6 @@ mod story;
 mod tell;
 mod text;
 
-use gate::config::Config;
-use serde_json::Value;
-
 pub(crate) use arguments::ExplainArgs;
 use arguments::Line;
 use head::Head;
@@ -23,7 +20,7 @@ use tell::Suppose;
 use crate::input;
 use crate::json::printed;
 use crate::outcome::Outcome;
-use crate::source::{self, Source};
+use crate::source;
 
 pub(crate) fn run(args: &ExplainArgs) -> Outcome {
     let mut outcome = Outcome::default();
@@ -39,7 +36,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Outcome {
 
 fn story(args: &ExplainArgs) -> Result<Story, String> {
     let (head, notes) = request(args).map_err(|why| format!("gatectl: {why}"))?;
-    let config = configuration(args)?;
+    let config = input::configuration(args.config.as_deref())?;
     let suppose = Suppose {
         client: args.client,
         answer: args.answer,
@@ -71,22 +68,4 @@ fn request(args: &ExplainArgs) -> Result<(Head, Vec<String>), String> {
         read.1.retain(|note| note != curl::LENGTH_UNKNOWN);
     }
     Ok(read)
-}
-
-/// The configuration that the arguments name.
-fn configuration(args: &ExplainArgs) -> Result<Config, String> {
-    let Some(path) = &args.config else {
-        return Config::from_value(&Value::Null).map_err(|problems| problems.to_string());
-    };
-    let mut source = Source::read(path)?;
-    let mut judged = input::judge(&mut source)?;
-    let notes: Vec<_> =
-        judged.iter().flat_map(|judged| &judged.notes).map(|note| source.show(note)).collect();
-    if !notes.is_empty() {
-        return Err(notes.join("\n"));
-    }
-    match (judged.pop().and_then(|judged| judged.config), judged.is_empty()) {
-        (Some(config), true) => Ok(config),
-        _ => Err(format!("{}: there is more than one configuration in it", source.name())),
-    }
 }

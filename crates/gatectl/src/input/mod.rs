@@ -16,6 +16,7 @@ mod text;
 mod yaml;
 
 use core::ops::Range;
+use std::path::Path;
 use std::rc::Rc;
 
 use gate::config::Config;
@@ -100,6 +101,28 @@ impl Unjudged {
 /// Whole lines that say why there is nothing to judge.
 pub(crate) fn judge(source: &mut Source) -> Result<Vec<Judged>, String> {
     find(source, true).map(|found| found.judged).map_err(|why| why.show(source))
+}
+
+/// The one configuration in a file; without a file, all defaults.
+///
+/// # Errors
+///
+/// Whole lines that say why there is none, or what is wrong with it.
+pub(crate) fn configuration(path: Option<&Path>) -> Result<Config, String> {
+    let Some(path) = path else {
+        return Config::from_value(&Value::Null).map_err(|problems| problems.to_string());
+    };
+    let mut source = Source::read(path)?;
+    let mut judged = judge(&mut source)?;
+    let notes: Vec<_> =
+        judged.iter().flat_map(|judged| &judged.notes).map(|note| source.show(note)).collect();
+    if !notes.is_empty() {
+        return Err(notes.join("\n"));
+    }
+    match (judged.pop().and_then(|judged| judged.config), judged.is_empty()) {
+        (Some(config), true) => Ok(config),
+        _ => Err(format!("{}: there is more than one configuration in it", source.name())),
+    }
 }
 
 /// Finds and judges the configurations in a source: at least one in what was `asked` for, where a document of no known

@@ -11,15 +11,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use gate::config::Config;
 use gate::request::Method;
 use gate::routes;
-use serde_json::Value;
 
 use crate::draft;
 use crate::input;
 use crate::outcome::{Exit, Outcome};
-use crate::source::{Source, visible};
+use crate::source::visible;
 use crate::style::HELP;
 use row::Row;
 
@@ -140,8 +138,8 @@ impl Format {
 /// `width` is the terminal's, if there is one.
 pub(crate) fn run(args: &RoutesArgs, width: Option<usize>) -> Outcome {
     let mut outcome = Outcome::default();
-    let (config, name) = match configuration(args.config.as_deref()) {
-        Ok(read) => read,
+    let config = match input::configuration(args.config.as_deref()) {
+        Ok(config) => config,
         Err(why) => {
             outcome.cannot_run(&why);
             return outcome;
@@ -169,7 +167,7 @@ pub(crate) fn run(args: &RoutesArgs, width: Option<usize>) -> Outcome {
         Format::Text => Ok(text::written(&rows, &hosts, width.filter(|_| args.output.is_none()))),
         Format::Markdown => Ok(markdown::written(&rows, &hosts)),
         Format::Json => Ok(json::written(&rows, &hosts)),
-        Format::Html => html::written(&rows, &hosts, rows.len() == all.len(), &name),
+        Format::Html => html::written(&rows, &hosts, rows.len() == all.len(), &name(args.config.as_deref())),
     };
     match (written, &args.output) {
         (Ok(text), None) => outcome.stdout = text,
@@ -184,24 +182,9 @@ pub(crate) fn run(args: &RoutesArgs, width: Option<usize>) -> Outcome {
     outcome
 }
 
-/// The configuration, and how people call it.
-fn configuration(path: Option<&Path>) -> Result<(Config, String), String> {
-    let Some(path) = path else {
-        let config = Config::from_value(&Value::Null).map_err(|problems| problems.to_string())?;
-        return Ok((config, "all defaults".to_owned()));
-    };
-    let mut source = Source::read(path)?;
-    let mut judged = input::judge(&mut source)?;
-    let notes: Vec<_> =
-        judged.iter().flat_map(|judged| &judged.notes).map(|note| source.show(note)).collect();
-    if !notes.is_empty() {
-        return Err(notes.join("\n"));
-    }
-    // The file alone: in which folder it is says nothing to whom the list is shown.
+/// How people call the configuration: by its file alone. In which folder it is says nothing to whom the list is shown.
+fn name(path: Option<&Path>) -> String {
+    let Some(path) = path else { return "all defaults".to_owned() };
     let name = path.file_name().filter(|_| path != Path::new("-"));
-    let name = name.map_or("standard input".to_owned(), |name| visible(&name.to_string_lossy()));
-    match (judged.pop().and_then(|judged| judged.config), judged.is_empty()) {
-        (Some(config), true) => Ok((config, name)),
-        _ => Err(format!("{}: there is more than one configuration in it", source.name())),
-    }
+    name.map_or("standard input".to_owned(), |name| visible(&name.to_string_lossy()))
 }
