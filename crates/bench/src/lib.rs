@@ -1,0 +1,4 @@
+//! Measures the gateway beside its alternatives, and draws what it finds.
+
+pub mod plot;
+pub mod results;
