@@ -16,6 +16,15 @@ compile_plugin() {
     plugin_file=$(sed -n 's/.*"filenames":\["\([^"]*\)"\].*/\1/p' <<<"$artifact")
     plugin_features=$(sed -n 's/.*"features":\[\([^]]*\)\].*/[\1]/p' <<<"$artifact")
     [[ -f $plugin_file && -n $plugin_features ]] || die "cargo's report of the plugin is not as expected: $artifact"
+    trim_plugin "$plugin_file"
+    plugin_file=$trimmed_file
+}
+
+# trim_plugin FILE: sets trimmed_file, which is FILE without what Envoy would call for nothing.
+trimmed_file=
+trim_plugin() {
+    trimmed_file=${1%.wasm}.trimmed.wasm
+    cargo run --quiet -p wasm-info -- trim "$1" "$trimmed_file" || die "$1 cannot be trimmed (see above)"
 }
 
 # Prints what plugin_file is, and says why if it must not be shipped.
