@@ -305,17 +305,14 @@ impl Gate {
             Some(prefix) => Some(path.without(prefix).target()),
             None => path.is_rewritten().then(|| path.target()),
         };
-        let mut remove: Vec<_> = request.gateway_owned.iter().map(|name| (*name).to_owned()).collect();
-        if !upstream.keeps_token && !matches!(request.token, Field::Absent) {
-            remove.push("x-token".to_owned());
-        }
         let needs_key = found.route.protocol == Protocol::WebSocket && request.lacks_websocket_key();
         let set = needs_key.then(|| ("sec-websocket-key", websocket::key(self.seed, stream)));
         let set = set.into_iter().collect();
         Plan::Forward(Forwarding {
             upstream: upstream.clone(),
             path: sent_path,
-            remove,
+            remove: request.gateway_owned.iter().map(|name| (*name).to_owned()).collect(),
+            removes_token: !upstream.keeps_token && !matches!(request.token, Field::Absent),
             set,
             client: None,
             is_internal: found.is_internal,

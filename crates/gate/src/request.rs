@@ -237,20 +237,15 @@ fn lower_case(name: &str) -> Cow<'_, str> {
 /// An underscore counts as a hyphen, because some servers read it so: an alias would slip through.
 /// The `x-envoy-` ones steer Envoy's router: a client could ask for retries or mirror hosts with them.
 fn is_gateway_owned(name: &str) -> bool {
-    if !name.starts_with('x') {
-        return false;
-    }
-    let name = name.replace('_', "-");
-    matches!(name.as_str(), "x-keptn-client" | "x-real-ip" | "x-envoy-max-retries")
-        || [
-            "x-envoy-retry-",
-            "x-envoy-retriable-",
-            "x-envoy-upstream-",
-            "x-envoy-hedge-",
-            "x-envoy-original-",
-        ]
-        .iter()
-        .any(|prefix| name.starts_with(prefix))
+    const NAMES: [&str; 3] = ["x-keptn-client", "x-real-ip", "x-envoy-max-retries"];
+    const PREFIXES: [&str; 5] =
+        ["x-envoy-retry-", "x-envoy-retriable-", "x-envoy-upstream-", "x-envoy-hedge-", "x-envoy-original-"];
+    let begins_with = |prefix: &str| {
+        let same = |(byte, of_prefix)| if byte == b'_' { of_prefix == b'-' } else { byte == of_prefix };
+        name.len() >= prefix.len() && name.bytes().zip(prefix.bytes()).all(same)
+    };
+    NAMES.into_iter().any(|owned| name.len() == owned.len() && begins_with(owned))
+        || PREFIXES.into_iter().any(begins_with)
 }
 
 /// The methods that pass.

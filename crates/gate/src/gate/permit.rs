@@ -11,8 +11,10 @@ pub(super) struct Forwarding {
     pub(super) upstream: Upstream,
     /// The `:path` to set; nothing when the client's is the canonical one.
     pub(super) path: Option<String>,
-    /// The names of header lines to take away, in the client's spelling.
+    /// The names of the client's header lines to take away, in its spelling.
     pub(super) remove: Vec<String>,
+    /// The token is taken away too.
+    pub(super) removes_token: bool,
     /// Header lines to set.
     pub(super) set: Vec<(&'static str, String)>,
     /// The name of the local token, for the upstream.
@@ -74,7 +76,10 @@ impl Permit {
 
     /// The names of the header lines to take away.
     pub fn remove(&self) -> impl Iterator<Item = &str> {
-        self.forwarding().into_iter().flat_map(|forwarding| &forwarding.remove).map(String::as_str)
+        self.forwarding().into_iter().flat_map(|forwarding| {
+            let token = forwarding.removes_token.then_some("x-token");
+            forwarding.remove.iter().map(String::as_str).chain(token)
+        })
     }
 
     /// The header lines to set, whatever there was of that name.
