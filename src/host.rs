@@ -1,4 +1,4 @@
-//! Every call to the host, in bytes.
+//! Every call to the host, in bytes and in the gate's words.
 //!
 //! The SDK's String getters panic on a header that is not UTF-8, which any client can send; `clippy.toml`
 //! bans them. What can fail says so, and whoever called refuses the request.
@@ -12,6 +12,10 @@ use gate::request::Environment;
 use gate::time::{Time, Wall};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, Status};
+
+use crate::abi::{self, Clock, Map};
+
+pub(crate) use crate::abi::{call_root, random};
 
 /// A call to the host that failed.
 #[derive(Clone, Copy, Debug)]
@@ -33,10 +37,11 @@ pub(crate) fn configuration(size: usize) -> Result<Vec<u8>, Failed> {
     Ok(hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size)?.unwrap_or_default())
 }
 
-/// All header pairs of the request, in their order and with their repetitions: a getter by name shows
+/// Reads all header pairs of the request, in their order and with their repetitions: a getter by name shows
 /// only the first of two lines, while the upstream gets both.
-pub(crate) fn request_headers() -> Result<Vec<(String, Vec<u8>)>, Failed> {
-    Ok(hostcalls::get_map_bytes(MapType::HttpRequestHeaders)?)
+pub(crate) fn with_request<T>(read: impl FnOnce(&[(&str, &[u8])]) -> T) -> Result<T, Failed> {
+    let bytes = abi::header_pairs(Map::Request)?;
+    Ok(read(&abi::pairs(&bytes)?))
 }
 
 /// Sets a header line of the request, whatever there was of that name. Headers are gone once the
@@ -52,7 +57,7 @@ pub(crate) fn remove_request_header(name: &str) -> Result<(), Failed> {
 
 /// Names the upstream in filter state, as `wasm.keptn.upstream`, where the routes look for it.
 pub(crate) fn select_upstream(name: &str) -> Result<(), Failed> {
-    Ok(hostcalls::set_property(vec!["keptn.upstream"], Some(name.as_bytes()))?)
+    abi::set_property("keptn.upstream", name.as_bytes())
 }
 
 /// Makes Envoy look for a route again, now that filter state says which.
@@ -92,7 +97,7 @@ impl Environment for Surroundings {
     }
 
     fn wall(&self) -> Option<Wall> {
-        clock(REALTIME).ok().map(Wall::since_epoch)
+        abi::nanoseconds(Clock::Wall).ok().map(Duration::from_nanos).map(Wall::since_epoch)
     }
 }
 
@@ -106,61 +111,20 @@ pub(crate) fn send(check: &Check) -> Option<CheckId> {
         .map(CheckId)
 }
 
-/// Runs the root context's `on_queue_ready`, from inside a stream's callback.
-///
-/// To the host every callout is the root's. The SDK files it under the context whose callback it is running,
-/// and drops its answer when that is gone (`followers_are_served_when_the_leader_leaves`). There is no call
-/// by which a stream could make the root run, but there is the SDK's own entry for the host.
-pub(crate) fn call_root(root: u32) {
-    const NO_QUEUE: u32 = 0;
-    // SAFETY: the function is the SDK's, of this very module. It borrows the table of root contexts, which no
-    // callback of a stream has borrowed.
-    #[allow(unsafe_code, reason = "the SDK exports it for the host alone")]
-    unsafe {
-        proxy_on_queue_ready(root, NO_QUEUE);
-    }
-}
-
-#[allow(unsafe_code, reason = "the SDK exports it for the host alone")]
-unsafe extern "C" {
-    fn proxy_on_queue_ready(root: u32, queue: u32);
-}
-
 /// Reads the answer to a check, inside its callback. Its body is nobody's business.
 ///
-/// Without headers there is no status: Envoy says so when the answer outgrew its buffer. Envoy would then answer the
-/// question for headers with none; of a host that answers it with an error the SDK makes a panic.
+/// Without headers there is no status, and it decides nothing: Envoy says so when the answer outgrew its buffer.
 pub(crate) fn with_answer<T>(headers: usize, read: impl FnOnce(&Answer<'_>) -> T) -> T {
-    let pairs = match headers {
+    let bytes = match headers {
         0 => Vec::new(),
-        _ => hostcalls::get_map_bytes(MapType::HttpCallResponseHeaders).unwrap_or_default(),
+        _ => abi::header_pairs(Map::Answer).unwrap_or_default(),
     };
-    read(&Answer::read(pairs.iter().map(|(name, value)| (name.as_str(), value.as_slice()))))
+    read(&Answer::read(abi::pairs(&bytes).unwrap_or_default()))
 }
 
-/// The monotonic clock's time. The SDK has the wall clock only, which may jump.
+/// The monotonic clock's time.
 pub(crate) fn now() -> Result<Time, Failed> {
-    clock(MONOTONIC).map(Time::since_start)
-}
-
-const REALTIME: u32 = 0;
-const MONOTONIC: u32 = 1;
-
-fn clock(clock: u32) -> Result<Duration, Failed> {
-    let mut nanoseconds = 0;
-    // SAFETY: WASI's function writes one u64 to a valid place and keeps no pointer.
-    #[allow(unsafe_code, reason = "the ABI is C's")]
-    let errno = unsafe { wasi::clock_time_get(clock, 1_000_000, &raw mut nanoseconds) };
-    if errno == 0 { Ok(Duration::from_nanos(nanoseconds)) } else { Err(Failed) }
-}
-
-/// Eight random bytes: the target has no randomness of its own, and hash maps need a seed.
-pub(crate) fn random() -> Result<u64, Failed> {
-    let mut bytes = [0; 8];
-    // SAFETY: WASI's function writes `len` bytes to a valid place and keeps no pointer.
-    #[allow(unsafe_code, reason = "the ABI is C's")]
-    let errno = unsafe { wasi::random_get(bytes.as_mut_ptr(), bytes.len()) };
-    if errno == 0 { Ok(u64::from_le_bytes(bytes)) } else { Err(Failed) }
+    abi::nanoseconds(Clock::Monotonic).map(Duration::from_nanos).map(Time::since_start)
 }
 
 /// Makes the root's timer fire so often, or not at all.
@@ -189,64 +153,6 @@ pub(crate) fn record(histogram: u32, value: u64) -> Result<(), Failed> {
 }
 
 /// Answers the request. The answer comes back to the filter's own response callbacks, so it has none.
-///
-/// The SDK's wrapper passes no response-code details; the access log wants them.
 pub(crate) fn reply(response: &Response) -> Result<(), Failed> {
-    const NO_GRPC_STATUS: i32 = -1;
-    let headers = serialize(&response.headers);
-    // SAFETY: all pointers are valid for the lengths beside them, and the host copies before it returns.
-    #[allow(unsafe_code, reason = "the ABI is C's")]
-    let status = unsafe {
-        proxy_send_local_response(
-            u32::from(response.status),
-            response.details.as_ptr(),
-            response.details.len(),
-            response.body.as_ptr(),
-            response.body.len(),
-            headers.as_ptr(),
-            headers.len(),
-            NO_GRPC_STATUS,
-        )
-    };
-    if status == 0 { Ok(()) } else { Err(Failed) }
-}
-
-/// Header pairs as proxy-wasm's ABI wants them: their number, all lengths, then all strings, each ended by
-/// a zero byte.
-fn serialize(pairs: &[(&str, String)]) -> Vec<u8> {
-    let length = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
-    let mut bytes = Vec::from(length(pairs.len()));
-    for (name, value) in pairs {
-        bytes.extend(length(name.len()));
-        bytes.extend(length(value.len()));
-    }
-    for text in pairs.iter().flat_map(|(name, value)| [*name, value.as_str()]) {
-        bytes.extend(text.as_bytes());
-        bytes.push(0);
-    }
-    bytes
-}
-
-#[link(wasm_import_module = "env")]
-#[allow(unsafe_code, reason = "the ABI is C's")]
-unsafe extern "C" {
-    fn proxy_send_local_response(
-        status: u32,
-        details: *const u8,
-        details_size: usize,
-        body: *const u8,
-        body_size: usize,
-        headers: *const u8,
-        headers_size: usize,
-        grpc_status: i32,
-    ) -> u32;
-}
-
-mod wasi {
-    #[link(wasm_import_module = "wasi_snapshot_preview1")]
-    #[allow(unsafe_code, reason = "the ABI is C's")]
-    unsafe extern "C" {
-        pub(super) fn clock_time_get(clock: u32, precision: u64, time: *mut u64) -> u16;
-        pub(super) fn random_get(buffer: *mut u8, length: usize) -> u16;
-    }
+    abi::send_local_response(response.status, &response.details, &response.headers, &response.body)
 }

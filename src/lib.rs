@@ -17,6 +17,7 @@
 //! No request's headers go on for any other reason than a permit: not on an error, not for want of a context. (A
 //! request for a host that is not ours gets a permit too, and nothing else: it reaches none of our routes.)
 
+mod abi;
 mod counters;
 mod filter;
 mod host;

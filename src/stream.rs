@@ -10,7 +10,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use crate::filter::{Filter, refuse_unconfigured};
-use crate::host;
+use crate::host::{self, Failed};
 
 /// The context of one request.
 #[derive(Debug)]
@@ -39,13 +39,15 @@ impl Stream {
     }
 }
 
-impl Context for Stream {
-    /// The request is over.
-    fn on_done(&mut self) -> bool {
+impl Context for Stream {}
+
+/// The request is over. Envoy says so by a callback too, just before it deletes the context, and one call less is one
+/// call less.
+impl Drop for Stream {
+    fn drop(&mut self) {
         if let Some(filter) = &self.filter {
             filter.on_gone(self.id);
         }
-        true
     }
 }
 
@@ -54,16 +56,17 @@ impl HttpContext for Stream {
         let Some(filter) = &self.filter else {
             return refuse_unconfigured();
         };
-        let Ok(headers) = host::request_headers() else { return filter.refuse(Denial::GatewayError, None) };
-        let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
-        let request = Request::read(pairs, end_of_stream, &host::Surroundings);
-        #[cfg(feature = "trap")]
-        trap::if_asked(&headers);
-        if let Some(bytes) = filter.body_to_count(&request) {
-            self.body = Body::Left(bytes);
-            self.grant = filter.grant(&request);
-        }
-        filter.on_request(self.id, &request)
+        let judged = host::with_request(|headers| {
+            #[cfg(feature = "trap")]
+            trap::if_asked(headers);
+            let request = Request::read(headers.iter().copied(), end_of_stream, &host::Surroundings);
+            if let Some(bytes) = filter.body_to_count(&request) {
+                self.body = Body::Left(bytes);
+                self.grant = filter.grant(&request);
+            }
+            filter.on_request(self.id, &request)
+        });
+        judged.unwrap_or_else(|Failed| filter.refuse(Denial::GatewayError, None))
     }
 
     /// Counts a body whose length nobody declared. Called after the verdict only. "Pause" is for requests that have
@@ -113,8 +116,8 @@ mod trap {
     #[allow(unsafe_code, reason = "an export needs it")]
     extern "C" fn marker() {}
 
-    pub(super) fn if_asked(headers: &[(String, Vec<u8>)]) {
-        if headers.iter().any(|(name, _)| name == "x-trap") {
+    pub(super) fn if_asked(headers: &[(&str, &[u8])]) {
+        if headers.iter().any(|(name, _)| *name == "x-trap") {
             core::arch::wasm32::unreachable();
         }
     }

@@ -23,6 +23,8 @@ export class Host {
     log = [];
     /** Hostcalls that were answered with an error, `{ call, status }`; that something is not there is none. */
     errors = [];
+    /** What becomes of header pairs, as bytes, on their way to the plugin. Nothing, in a host that works. */
+    spoil = (bytes) => bytes;
     /** What a check that is to be sent is answered with: `status.ok`, or an error of the host. */
     sending = status.ok;
 
@@ -243,7 +245,7 @@ export class Host {
         },
         proxy_get_header_map_pairs: (map, pointerAt, sizeAt) => {
             const pairs = this.#pairs(map);
-            return pairs ? this.#memory.give(serialize(pairs), pointerAt, sizeAt) : status.badArgument;
+            return pairs ? this.#memory.give(this.spoil(serialize(pairs)), pointerAt, sizeAt) : status.badArgument;
         },
         proxy_get_header_map_value: (map, at, size, pointerAt, sizeAt) => {
             const pairs = this.#pairs(map);

@@ -478,3 +478,50 @@ test('start: no check is sent from the configuration', () => {
     assert.equal(host.isTicking, false);
     table.note(`start and configuration: ${calls.length}, ${count(calls, METRICS)} of them to define metrics`);
 });
+
+describe('header pairs that are not what the ABI says refuse the request', () => {
+    const edit = (change) => (bytes) => {
+        const copy = Buffer.from(bytes);
+        return change(copy) ?? copy;
+    };
+    const number = (bytes) => bytes.readUInt32LE(0);
+    for (const [what, change] of Object.entries({
+        'cut short in the number': (bytes) => bytes.subarray(0, 3),
+        'cut short in the lengths': (bytes) => bytes.subarray(0, 4 + 8 * number(bytes) - 1),
+        'cut short in the last value': (bytes) => bytes.subarray(0, bytes.length - 1),
+        'of a number without end': (bytes) => void bytes.writeUInt32LE(0xffffffff, 0),
+        'of a number that is one too many': (bytes) => void bytes.writeUInt32LE(number(bytes) + 1, 0),
+        'of a length without end': (bytes) => void bytes.writeUInt32LE(0xffffffff, 4),
+        'of a length that is one too short': (bytes) => void bytes.writeUInt32LE(bytes.readUInt32LE(4) - 1, 4),
+        'with a name that is not UTF-8': (bytes) => void bytes.writeUInt8(0xff, 4 + 8 * number(bytes)),
+    })) {
+        test(what, () => {
+            const host = startKnowing();
+            host.spoil = edit(change);
+            const stream = host.request(get('/v1/project'));
+            assert.equal(stream.reply?.status, 503);
+            assert.match(stream.reply.details, /gateway_error/);
+            assert.equal(stream.state.size, 0);
+            host.end(stream);
+            host.spoil = (bytes) => bytes;
+            assertForwarded(second(host, get('/v1/project')), 'api-service');
+        });
+    }
+
+    test('and an answer whose pairs are not decides nothing', () => {
+        const host = start();
+        const stream = host.request(get('/v1/project'));
+        host.spoil = edit((bytes) => bytes.subarray(0, bytes.length - 1));
+        host.answer(host.checks[0], 200);
+        assert.equal(stream.resumed, 0);
+        assert.equal(stream.reply?.status, 503);
+    });
+
+    test('while none at all are a request without a path', () => {
+        const host = startKnowing();
+        host.spoil = () => Buffer.alloc(0);
+        assert.notEqual(host.request(get('/v1/project')).reply, undefined);
+        host.spoil = () => Buffer.alloc(4);
+        assert.notEqual(host.request(get('/v1/project')).reply, undefined);
+    });
+});
