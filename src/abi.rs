@@ -59,12 +59,15 @@ pub(crate) fn pairs(bytes: &[u8]) -> Result<Vec<(&str, &[u8])>, Failed> {
         Some(text)
     };
     let (lengths, _) = lengths.as_chunks::<2>();
-    let pair = |[name, value]: &[[u8; 4]; 2]| {
+    let mut pair = |[name, value]: &[[u8; 4]; 2]| {
         let name = core::str::from_utf8(text(name)?).ok()?;
         Some((name, text(value)?))
     };
-    let pairs = lengths.iter().map(pair).collect::<Option<_>>();
-    pairs.ok_or(Failed)
+    let mut pairs = Vec::with_capacity(lengths.len());
+    for lengths in lengths {
+        pairs.push(pair(lengths).ok_or(Failed)?);
+    }
+    Ok(pairs)
 }
 
 /// Sets a property of one name, which is filter state below `wasm.`.

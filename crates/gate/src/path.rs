@@ -110,10 +110,11 @@ impl<'a> CanonicalPath<'a> {
             .ok()
             .filter(|text| text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic()))
             .ok_or(PathProblem::NotAPath)?;
-        if raw.contains('#') {
+        if raw.bytes().any(|byte| byte == b'#') {
             return Err(PathProblem::Fragment);
         }
-        let (path, query) = raw.find('?').and_then(|at| raw.split_at_checked(at)).unwrap_or((raw, ""));
+        let question_mark = raw.bytes().position(|byte| byte == b'?');
+        let (path, query) = question_mark.and_then(|at| raw.split_at_checked(at)).unwrap_or((raw, ""));
         let path = canonical(path)?;
         check_segments(&path)?;
         Ok(Self { path, query })
@@ -126,21 +127,28 @@ impl<'a> CanonicalPath<'a> {
 
     /// Its segments: what stands between the slashes. The last is empty when the path ends in a slash.
     pub fn segments(&self) -> impl Iterator<Item = &str> + Clone {
-        self.path.strip_prefix('/').unwrap_or(&self.path).split('/')
+        split(self.path.strip_prefix('/').unwrap_or(&self.path))
     }
 
     /// What is sent: the path and the query.
     pub fn target(&self) -> String {
-        [self.as_str(), self.query].concat()
+        let mut target = String::with_capacity(self.path.len().saturating_add(self.query.len()));
+        target.push_str(&self.path);
+        target.push_str(self.query);
+        target
     }
 
     /// The same path for an upstream that does not know `prefix`, which has no slash at its end.
     pub(crate) fn without(&self, prefix: &str) -> CanonicalPath<'_> {
-        let rest = prefix.split('/').skip(1).try_fold(self.as_str(), |path, literal| {
-            let path = path.strip_prefix('/')?;
-            let (segment, rest) = path.split_at_checked(path.find('/')?)?;
-            (folded(segment) == folded(literal)).then_some(rest)
-        });
+        let same_spelling = || self.path.strip_prefix(prefix).filter(|rest| rest.starts_with('/'));
+        let any_spelling = || {
+            split(prefix).skip(1).try_fold(self.as_str(), |path, literal| {
+                let path = path.strip_prefix('/')?;
+                let (segment, rest) = path.split_at_checked(path.find('/')?)?;
+                (folded(segment) == folded(literal)).then_some(rest)
+            })
+        };
+        let rest = same_spelling().or_else(any_spelling);
         CanonicalPath { path: Cow::Borrowed(rest.unwrap_or(&self.path)), query: self.query }
     }
 
@@ -156,7 +164,7 @@ impl<'a> CanonicalPath<'a> {
 /// at it: a literal must not be walked round by its escape.
 pub(crate) fn folded(segment: &str) -> Cow<'_, str> {
     // Most segments have no escape at all.
-    if !segment.contains('%') {
+    if !has_escape(segment.as_bytes()) {
         return Cow::Borrowed(segment);
     }
     let mut parts = segment.split('%');
@@ -179,7 +187,7 @@ pub(crate) fn folded(segment: &str) -> Cow<'_, str> {
 /// characters that RFC 3986 does not allow in a path escaped, and slashes merged.
 fn canonical(path: &str) -> Result<Cow<'_, str>, PathProblem> {
     let is_plain = |byte: u8| is_unreserved(byte) || byte == b'/' || is_sub_delimiter(byte);
-    if path.bytes().all(is_plain) && !path.contains("//") {
+    if path.bytes().all(is_plain) && !path.as_bytes().array_windows().any(|pair| pair == b"//") {
         return Ok(Cow::Borrowed(path));
     }
     let mut out = String::with_capacity(path.len());
@@ -235,7 +243,7 @@ fn hex(high: Option<u8>, low: Option<u8>) -> Option<u8> {
 /// (go-openapi's) files its own parameters under `:`: a segment that is nothing else matches a route but fills
 /// no parameter, so that `DELETE /v1/project/:` has no project's name, and names stand one place off.
 fn check_segments(path: &str) -> Result<(), PathProblem> {
-    path.split('/').try_for_each(|segment| {
+    split(path).try_for_each(|segment| {
         if segment == ":" {
             return Err(PathProblem::Colon);
         }
@@ -266,8 +274,25 @@ fn in_every_spelling(
     Err(PathProblem::BadEscape)
 }
 
+/// What stands between the slashes. Segments are short: to look for a slash with the standard library's searcher for one
+/// character, which prepares itself for long texts, takes longer.
+fn split(path: &str) -> impl Iterator<Item = &str> + Clone {
+    fn is_slash(character: char) -> bool {
+        character == '/'
+    }
+    path.split(is_slash)
+}
+
+/// Whether there may be an escape in `text`.
+fn has_escape(text: &[u8]) -> bool {
+    text.contains(&b'%')
+}
+
 /// `None` when there is no escape in `text`. What is not an escape stays.
 fn decode_once(text: &[u8]) -> Option<Vec<u8>> {
+    if !has_escape(text) {
+        return None;
+    }
     let mut out = Vec::with_capacity(text.len());
     let mut found = false;
     let mut rest = text;
