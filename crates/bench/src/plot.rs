@@ -72,6 +72,7 @@ impl Lines {
         let x = Extent::of(self.x.scale, self.series.iter().flat_map(Series::xs), false);
         let y = Extent::of(self.y.scale, self.series.iter().flat_map(Series::ys), true);
         let mut chart = ChartBuilder::on(&area)
+            .margin_left(18)
             .margin_right(30)
             .margin_bottom(8)
             .x_label_area_size(48)
@@ -95,11 +96,11 @@ impl Lines {
                 .filter(|&(x, low, high)| has_place(&(x, low)) && has_place(&(x, high)))
                 .collect();
             if series.has_marks() {
-                chart.draw_series(
-                    between
-                        .iter()
-                        .map(|&(x, low, high)| ErrorBar::new_vertical(x, low, low, high, look.color, 9)),
-                )?;
+                let bar = |&(x, low, high)| PathElement::new([(x, low), (x, high)], look.color);
+                chart.draw_series(between.iter().map(bar))?;
+                let ends = between.iter().flat_map(|&(x, low, high)| [(x, low), (x, high)]);
+                let end = |at| EmptyElement::at(at) + PathElement::new([(-4, 0), (4, 0)], look.color);
+                chart.draw_series(ends.map(end))?;
             } else if !between.is_empty() {
                 let below = between.iter().map(|&(x, low, _)| (x, low));
                 let above = between.iter().rev().map(|&(x, _, high)| (x, high));
