@@ -1,5 +1,6 @@
 //! Measures the gateway beside its alternatives, and draws what it finds.
 
+pub mod bars;
 pub mod plot;
 pub mod results;
 pub mod stats;

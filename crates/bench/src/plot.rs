@@ -3,11 +3,14 @@
 //! On opaque white, because a page may be dark; in colours that people who do not see all of them can tell apart, and
 //! with marks of different forms for the others. The legend stands above, where no line is.
 
+mod extent;
+
 use plotters::coord::Shift;
-use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::prelude::*;
 use plotters::style::FontStyle;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+pub(crate) use extent::{Extent, number};
 
 /// How an axis counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,11 +66,18 @@ impl Lines {
         svg
     }
 
-    fn draw(&self, svg: &mut String) -> Drawn {
+    fn draw(&self, svg: &mut String) -> Result<(), Failed> {
         let root = SVGBackend::with_string(svg, (WIDTH, 500)).into_drawing_area();
         root.fill(&WHITE)?;
         let looks = looks(&self.series);
-        let top = self.draw_head(&root, &looks)?;
+        let entry = |(series, look): (&Series, &Look)| Entry {
+            name: series.name.clone(),
+            look: *look,
+            has_line: !series.is_dots,
+            has_mark: series.has_marks(),
+        };
+        let legend: Vec<_> = self.series.iter().zip(&looks).map(entry).collect();
+        let top = draw_head(&root, &self.title, &legend)?;
         let (_, area) = root.split_vertically(top);
         let x = Extent::of(self.x.scale, self.series.iter().flat_map(Series::xs), false);
         let y = Extent::of(self.y.scale, self.series.iter().flat_map(Series::ys), true);
@@ -117,32 +127,44 @@ impl Lines {
         }
         root.present()
     }
+}
 
-    /// The title, and what the legend says; gives how high that is.
-    fn draw_head(&self, root: &DrawingArea<SVGBackend, Shift>, looks: &[Look]) -> Result<i32, Failed> {
-        let (left, mut y) = (24, 14);
-        let heading = text(17);
-        let heading = TextStyle { font: heading.font.style(FontStyle::Bold), ..heading };
-        root.draw(&Text::new(self.title.clone(), (left, y), heading))?;
-        y += 40;
-        let mut x = left;
-        for (series, look) in self.series.iter().zip(looks) {
-            let width = 34 + text_width(&series.name, 13) + 22;
-            if x > left && x + width > WIDTH as i32 {
-                (x, y) = (left, y + 22);
-            }
-            if !series.is_dots {
-                root.draw(&PathElement::new(vec![(x, y), (x + 26, y)], look.color.stroke_width(2)))?;
-            }
-            if series.has_marks() {
-                root.draw(&(EmptyElement::at((x + 13, y)) + look.mark()))?;
-            }
-            let at_middle = text(13).pos(Pos::new(HPos::Left, VPos::Center));
-            root.draw(&Text::new(series.name.clone(), (x + 34, y), at_middle))?;
-            x += width;
+/// What the legend says of one look.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) look: Look,
+    pub(crate) has_line: bool,
+    /// With neither a line nor a mark it is a coloured field.
+    pub(crate) has_mark: bool,
+}
+
+/// Draws the title, and what the legend says; gives how high that is.
+pub(crate) fn draw_head(root: &Area<'_>, title: &str, legend: &[Entry]) -> Result<i32, Failed> {
+    let (left, mut y) = (24, 14);
+    let heading = text(17);
+    let heading = TextStyle { font: heading.font.style(FontStyle::Bold), ..heading };
+    root.draw(&Text::new(title, (left, y), heading))?;
+    y += 40;
+    let mut x = left;
+    for Entry { name, look, has_line, has_mark } in legend {
+        let width = 34 + text_width(name, 13) + 22;
+        if x > left && x + width > WIDTH as i32 {
+            (x, y) = (left, y + 22);
         }
-        Ok(y + 22)
+        if *has_line {
+            root.draw(&PathElement::new(vec![(x, y), (x + 26, y)], look.color.stroke_width(2)))?;
+        }
+        if *has_mark {
+            root.draw(&(EmptyElement::at((x + 13, y)) + look.mark()))?;
+        } else if !has_line {
+            root.draw(&Rectangle::new([(x + 6, y - 6), (x + 26, y + 6)], look.color.mix(0.75).filled()))?;
+        }
+        let at_middle = text(13).pos(Pos::new(HPos::Left, VPos::Center));
+        root.draw(&Text::new(name.as_str(), (x + 34, y), at_middle))?;
+        x += width;
     }
+    Ok(y + 22)
 }
 
 impl Series {
@@ -163,13 +185,13 @@ impl Series {
 
 /// What drawing may fail with: nothing, in memory.
 type Failed = DrawingAreaErrorKind<std::io::Error>;
-type Drawn = Result<(), Failed>;
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 pub(crate) const WIDTH: u32 = 860;
 pub(crate) const GREY: RGBColor = RGBColor(0x66, 0x66, 0x66);
 
 /// Those of Okabe and Ito that can be seen on white.
-pub(crate) const COLORS: [RGBColor; 7] = [
+const COLORS: [RGBColor; 7] = [
     RGBColor(0x00, 0x72, 0xb2),
     RGBColor(0xd5, 0x5e, 0x00),
     RGBColor(0x00, 0x9e, 0x73),
@@ -181,8 +203,8 @@ pub(crate) const COLORS: [RGBColor; 7] = [
 
 /// A series' colour, and the form of its marks.
 #[derive(Clone, Copy, Debug)]
-struct Look {
-    color: RGBColor,
+pub(crate) struct Look {
+    pub(crate) color: RGBColor,
     form: usize,
 }
 
@@ -196,15 +218,18 @@ fn looks(series: &[Series]) -> Vec<Look> {
             next += 1;
         }
         is_line_before = !one.is_dots;
-        let form = next - 1;
-        looks.push(Look { color: COLORS[form % COLORS.len()], form });
+        looks.push(Look::nth(next - 1));
     }
     looks
 }
 
 impl Look {
+    pub(crate) fn nth(form: usize) -> Self {
+        Self { color: COLORS[form % COLORS.len()], form }
+    }
+
     /// A mark around (0, 0), in pixels.
-    fn mark(self) -> Polygon<(i32, i32)> {
+    pub(crate) fn mark(self) -> Polygon<(i32, i32)> {
         Polygon::new(FORMS[self.form % FORMS.len()], self.color.filled())
     }
 }
@@ -225,131 +250,4 @@ pub(crate) fn text(pixels: u32) -> TextStyle<'static> {
 /// About how wide a text becomes. The letters' real widths are known where it is looked at.
 pub(crate) fn text_width(text: &str, pixels: usize) -> i32 {
     (text.chars().count() * pixels * 3 / 5) as i32
-}
-
-/// From where to where an axis goes, and where it is marked.
-#[derive(Clone, Debug)]
-pub(crate) struct Extent {
-    scale: Scale,
-    ends: (f64, f64),
-    /// The values with a label.
-    marks: Vec<f64>,
-    /// Further ones with a fine line.
-    fine: Vec<f64>,
-}
-
-impl Extent {
-    /// One that has room for all `values`, and for 0 if that is wanted.
-    pub(crate) fn of(scale: Scale, values: impl Iterator<Item = f64>, with_zero: bool) -> Self {
-        let possible = |value: &f64| value.is_finite() && (scale == Scale::Linear || *value > 0.);
-        let (mut low, mut high) = values
-            .filter(possible)
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
-        if low > high {
-            (low, high) = (1., 1.);
-        }
-        match scale {
-            Scale::Linear => Self::linear(if with_zero { low.min(0.) } else { low }, high),
-            Scale::Logarithmic => Self::logarithmic(low, high),
-        }
-    }
-
-    /// Marks at 1, 2 or 5 times a power of ten, about seven of them.
-    fn linear(low: f64, high: f64) -> Self {
-        let span = if high > low { high - low } else { high.abs().max(1.) };
-        let rough = span / 7.;
-        let power = 10_f64.powf(rough.log10().floor());
-        let step = [1., 2., 5.].map(|times| times * power).into_iter().find(|step| *step >= rough);
-        let step = step.unwrap_or(10. * power);
-        let first = (low / step).floor() as i64;
-        let last = ((high / step).ceil() as i64).max(first + 1);
-        let marks: Vec<f64> = (first..=last).map(|count| count as f64 * step).collect();
-        Self {
-            scale: Scale::Linear,
-            ends: (first as f64 * step, last as f64 * step),
-            marks,
-            fine: Vec::new(),
-        }
-    }
-
-    /// Marks at 1, 2 and 5 times the powers of ten; where these are many, at the powers alone.
-    fn logarithmic(low: f64, high: f64) -> Self {
-        let decades = (low.log10().floor() as i32)..=(high.log10().ceil() as i32);
-        let at = |times: &[i32]| -> Vec<f64> {
-            let of_decade =
-                |power: i32| times.iter().map(move |times| f64::from(*times) * 10_f64.powi(power));
-            decades.clone().flat_map(of_decade).collect()
-        };
-        let all = at(&[1, 2, 5]);
-        let from = all.iter().copied().filter(|mark| *mark <= low).next_back().unwrap_or(low);
-        let to = all.iter().copied().find(|mark| *mark >= high && *mark > from).unwrap_or(high);
-        let within =
-            |marks: Vec<f64>| marks.into_iter().filter(|mark| (from..=to).contains(mark)).collect::<Vec<_>>();
-        let powers = (to / from).log10();
-        let marks = if powers <= 2.5 { within(all) } else { within(at(&[1])) };
-        let fine = if powers <= 6. { within(at(&[2, 3, 4, 5, 6, 7, 8, 9])) } else { Vec::new() };
-        Self { scale: Scale::Logarithmic, ends: (from, to), marks, fine }
-    }
-
-    /// Whether the value stands anywhere on it.
-    fn has_place(&self, value: f64) -> bool {
-        self.place(value).is_finite()
-    }
-
-    /// Where a value stands, before that is stretched to the drawing.
-    fn place(&self, value: f64) -> f64 {
-        if self.scale == Scale::Linear { value } else { value.log10() }
-    }
-
-    /// How wide its labels are at most.
-    pub(crate) fn label_width(&self) -> i32 {
-        self.marks.iter().map(|mark| text_width(&number(*mark), 13)).max().unwrap_or(0)
-    }
-}
-
-impl Ranged for Extent {
-    type FormatOption = NoDefaultFormatting;
-    type ValueType = f64;
-
-    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
-        let [from, to] = [self.ends.0, self.ends.1].map(|end| self.place(end));
-        let part = (self.place(*value) - from) / (to - from);
-        limit.0 + (part * f64::from(limit.1 - limit.0)).round() as i32
-    }
-
-    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
-        if hint.weight().allow_light_points() { self.fine.clone() } else { self.marks.clone() }
-    }
-
-    fn range(&self) -> std::ops::Range<f64> {
-        self.ends.0..self.ends.1
-    }
-}
-
-impl ValueFormatter<f64> for Extent {
-    fn format_ext(&self, value: &f64) -> String {
-        number(*value)
-    }
-}
-
-/// A number for people: `1,000`, `0.25`; at most four digits that are not zeros at the end of a whole number.
-pub(crate) fn number(value: f64) -> String {
-    if value == 0. {
-        return "0".to_owned();
-    }
-    let decimals = (3 - value.abs().log10().floor() as i32).clamp(0, 9) as usize;
-    let text = format!("{value:.decimals$}");
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    let (sign, digits) = whole.strip_prefix('-').map_or(("", whole), |digits| ("-", digits));
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    match fraction.trim_end_matches('0') {
-        "" => format!("{sign}{grouped}"),
-        fraction => format!("{sign}{grouped}.{fraction}"),
-    }
 }

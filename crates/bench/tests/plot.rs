@@ -1,5 +1,6 @@
 //! Charts are well-formed, show what they are given, and are the same each time.
 
+use bench::bars::{Bar, Bars, Row};
 use bench::plot::{Axis, Lines, Scale, Series};
 
 fn growth() -> Lines {
@@ -53,8 +54,44 @@ fn model() -> Lines {
     }
 }
 
+fn costs() -> Bars {
+    let row = |name: &str, kind, value: f64| Row {
+        name: name.to_owned(),
+        bars: vec![Bar { kind, value, interval: Some((value * 0.97, value * 1.05)) }],
+    };
+    Bars {
+        title: "CPU per request".to_owned(),
+        x: Axis { label: "CPU per request (µs), less is better".to_owned(), scale: Scale::Linear },
+        legend: ["keptn-gateway", "for comparison", "alternatives"].map(str::to_owned).into(),
+        rows: vec![
+            row("bare Envoy", 1, 55.),
+            row("filter that does nothing", 1, 66.),
+            row("cache hit", 0, 70.123),
+            row("Envoy → nginx auth_request → service", 2, 250.),
+        ],
+    }
+}
+
+fn latencies() -> Bars {
+    let row = |name: &str, value: f64| Row {
+        name: name.to_owned(),
+        bars: (0..3)
+            .map(|kind| (kind, value * 4_f64.powi(kind as i32)))
+            .map(|(kind, value)| Bar { kind, value, interval: Some((value * 0.9, value * 1.2)) })
+            .collect(),
+    };
+    Bars {
+        title: "Latency at 2,000 requests per second".to_owned(),
+        x: Axis { label: "latency (µs)".to_owned(), scale: Scale::Logarithmic },
+        legend: ["p50", "p99", "p99.9"].map(str::to_owned).into(),
+        rows: vec![row("bare Envoy", 155.), row("cache hit", 170.), row("ext_authz", 310.)],
+    }
+}
+
 #[test]
 fn print() {
+    std::fs::write("/tmp/c.svg", costs().svg()).unwrap();
+    std::fs::write("/tmp/d.svg", latencies().svg()).unwrap();
     std::fs::write("/tmp/a.svg", growth().svg()).unwrap();
     std::fs::write("/tmp/b.svg", model().svg()).unwrap();
 }
