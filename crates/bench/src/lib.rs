@@ -2,5 +2,6 @@
 
 pub mod bars;
 pub mod plot;
+pub mod report;
 pub mod results;
 pub mod stats;

@@ -18,7 +18,9 @@ pub struct Interval {
     pub low: f64,
     /// The upper end, one of the values.
     pub high: f64,
-    /// How often such an interval contains the true median: at least 0.95.
+    /// Which from below and from above the ends are: 2 of ten values are the 2nd and the 9th.
+    pub rank: usize,
+    /// How often such an interval contains the true median: at least 0.95; 1 where nothing scatters.
     pub level: f64,
 }
 
@@ -34,6 +36,15 @@ pub struct Estimate {
 }
 
 impl Estimate {
+    /// Of a value that does not scatter.
+    pub fn exact(value: f64) -> Self {
+        Self {
+            median: value,
+            interval: Some(Interval { low: value, high: value, rank: 1, level: 1. }),
+            count: 1,
+        }
+    }
+
     /// The estimate of these values; nothing where there are none.
     pub fn of(values: &[f64]) -> Option<Self> {
         let mut sorted = values.to_vec();
@@ -44,6 +55,7 @@ impl Estimate {
         let interval = rank(count).map(|(rank, level)| Interval {
             low: sorted[rank - 1],
             high: sorted[count - rank],
+            rank,
             level,
         });
         Some(Self { median, interval, count })

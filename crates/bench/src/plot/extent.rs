@@ -117,16 +117,79 @@ pub(crate) fn number(value: f64) -> String {
     let decimals = (3 - value.abs().log10().floor() as i32).clamp(0, 9) as usize;
     let text = format!("{value:.decimals$}");
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let whole = grouped(whole);
+    match fraction.trim_end_matches('0') {
+        "" => whole,
+        fraction => format!("{whole}.{fraction}"),
+    }
+}
+
+/// A whole number with all its digits.
+pub(crate) fn whole(value: f64) -> String {
+    grouped(&format!("{value:.0}"))
+}
+
+/// Digits in threes.
+fn grouped(whole: &str) -> String {
     let (sign, digits) = whole.strip_prefix('-').map_or(("", whole), |digits| ("-", digits));
-    let mut grouped = String::new();
+    let mut grouped = sign.to_owned();
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index) % 3 == 0 {
             grouped.push(',');
         }
         grouped.push(digit);
     }
-    match fraction.trim_end_matches('0') {
-        "" => format!("{sign}{grouped}"),
-        fraction => format!("{sign}{grouped}.{fraction}"),
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_their_digits_in_threes() {
+        for (value, text) in [
+            (0., "0"),
+            (0.05, "0.05"),
+            (1.23456, "1.235"),
+            (71.25, "71.25"),
+            (1000., "1,000"),
+            (123456.7, "123,457"),
+            (-1234., "-1,234"),
+            (0.00012, "0.00012"),
+        ] {
+            assert_eq!(number(value), text);
+        }
+        assert_eq!(whole(188059.), "188,059");
+    }
+
+    fn marks(scale: Scale, values: &[f64]) -> Vec<String> {
+        Extent::of(scale, values.iter().copied(), true).marks.iter().map(|mark| number(*mark)).collect()
+    }
+
+    #[test]
+    fn an_even_axis_has_about_seven_round_marks_from_0_on() {
+        assert_eq!(marks(Scale::Linear, &[3., 118.]), ["0", "20", "40", "60", "80", "100", "120"]);
+        assert_eq!(marks(Scale::Linear, &[0.021]), ["0", "0.005", "0.01", "0.015", "0.02", "0.025"]);
+        assert_eq!(marks(Scale::Linear, &[-4., 3.]), ["-4", "-3", "-2", "-1", "0", "1", "2", "3"]);
+    }
+
+    #[test]
+    fn an_axis_by_powers_of_ten_has_marks_at_1_2_and_5_or_only_at_the_powers() {
+        assert_eq!(marks(Scale::Logarithmic, &[5., 80.]), ["5", "10", "20", "50", "100"]);
+        assert_eq!(
+            marks(Scale::Logarithmic, &[1., 99999.]),
+            ["1", "10", "100", "1,000", "10,000", "100,000"]
+        );
+    }
+
+    #[test]
+    fn an_axis_has_room_whatever_it_is_given() {
+        for values in [&[][..], &[0.], &[7., 7.], &[f64::NAN, f64::INFINITY], &[-3.], &[0., 5.]] {
+            for scale in [Scale::Linear, Scale::Logarithmic] {
+                let (from, to) = Extent::of(scale, values.iter().copied(), false).ends;
+                assert!(from < to && from.is_finite() && to.is_finite(), "{values:?}: {from} to {to}");
+            }
+        }
     }
 }
