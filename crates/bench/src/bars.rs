@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::plot::{Axis, Entry, Extent, GREY, Look, Scale, WIDTH, draw_head, number, text, text_width};
+use crate::plot::{Axis, Entry, Extent, GREY, Look, Scale, WIDTH, draw_head, significant, text, text_width};
 
 /// A value, and between what it lies.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,7 +67,7 @@ impl Bars {
         let names = self.rows.iter().map(|row| text_width(&row.name, 13)).max().unwrap_or(0);
         let mut chart = ChartBuilder::on(&area)
             .margin_left(names + 28)
-            .margin_right(if is_marked { 30 } else { 76 })
+            .margin_right(if is_marked { 40 } else { 76 })
             .margin_bottom(8)
             .x_label_area_size(48)
             .build_cartesian_2d(x.clone(), self.rows.len() as f64..0.)?;
@@ -104,7 +104,7 @@ impl Bars {
                     chart.draw_series([EmptyElement::at((bar.value, middle)) + look.mark()])?;
                 } else {
                     let end = bar.values().fold(bar.value, f64::max);
-                    let value = Text::new(number(bar.value), (8, 0), to_the_right.clone());
+                    let value = Text::new(significant(bar.value, 3), (8, 0), to_the_right.clone());
                     chart.draw_series([EmptyElement::at((end, middle)) + value])?;
                 }
             }

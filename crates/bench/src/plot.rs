@@ -10,7 +10,7 @@ use plotters::prelude::*;
 use plotters::style::FontStyle;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-pub(crate) use extent::{Extent, number, whole};
+pub(crate) use extent::{Extent, number, significant, whole};
 
 /// How an axis counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Lines {
         let y = Extent::of(self.y.scale, self.series.iter().flat_map(Series::ys), true);
         let mut chart = ChartBuilder::on(&area)
             .margin_left(18)
-            .margin_right(30)
+            .margin_right(40)
             .margin_bottom(8)
             .x_label_area_size(48)
             .y_label_area_size(y.label_width() + 38)

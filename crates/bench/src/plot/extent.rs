@@ -63,7 +63,7 @@ impl Extent {
         let within =
             |marks: Vec<f64>| marks.into_iter().filter(|mark| (from..=to).contains(mark)).collect::<Vec<_>>();
         let powers = (to / from).log10();
-        let marks = if powers <= 2.5 { within(all) } else { within(at(&[1])) };
+        let marks = if powers <= 3. { within(all) } else { within(at(&[1])) };
         let fine = if powers <= 6. { within(at(&[2, 3, 4, 5, 6, 7, 8, 9])) } else { Vec::new() };
         Self { scale: Scale::Logarithmic, ends: (from, to), marks, fine }
     }
@@ -111,10 +111,15 @@ impl ValueFormatter<f64> for Extent {
 
 /// A number for people: `1,000`, `0.25`; at most four digits that are not zeros at the end of a whole number.
 pub(crate) fn number(value: f64) -> String {
+    significant(value, 4)
+}
+
+/// The same with another number of digits.
+pub(crate) fn significant(value: f64, digits: i32) -> String {
     if value == 0. {
         return "0".to_owned();
     }
-    let decimals = (3 - value.abs().log10().floor() as i32).clamp(0, 9) as usize;
+    let decimals = (digits - 1 - value.abs().log10().floor() as i32).clamp(0, 9) as usize;
     let text = format!("{value:.decimals$}");
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
     let whole = grouped(whole);
