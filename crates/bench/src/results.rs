@@ -83,7 +83,7 @@ pub fn write(path: &Path, samples: &[Sample]) -> Result<(), Error> {
     file.flush().map_err(|e| Error::of(path, e))
 }
 
-/// Reads what [`write`] has written.
+/// Reads what [`write()`] has written.
 ///
 /// # Errors
 ///
