@@ -155,8 +155,8 @@ fn every_variant_and_every_metric_stands_in_the_report() {
     }
     assert!(written.line("| burst | `callouts_per_burst`").ends_with("| 1 |"));
     assert!(written.page.contains("| made-up processor, 2 cores |"));
-    assert!(written.page.contains("  - of 12 rounds: the values number 3 and 10 by size, 96.1 %\n"));
-    assert!(written.page.contains("| 1,000 over 10 | 1.129 × | 1.000 × |\n"), "{}", written.page);
+    assert!(written.page.contains("  - of 12 rounds: from value 3 to value 10 by size, at 96.1 %\n"));
+    assert!(written.page.contains("| 1,000 over 10 | 1.129 | 1.000 |\n"), "{}", written.page);
 }
 
 #[test]

@@ -156,7 +156,7 @@ pub(super) fn levels(data: &Data) -> String {
         let (rank, last) = (interval.rank, count + 1 - interval.rank);
         let level = interval.level * 100.;
         text +=
-            &format!("  - of {count} rounds: the values number {rank} and {last} by size, {level:.1} %\n");
+            &format!("  - of {count} rounds: from value {rank} to value {last} by size, at {level:.1} %\n");
     }
     if too_few {
         text += "  - of fewer than 6 rounds: none; nothing is decided by them\n";
@@ -271,7 +271,7 @@ pub(super) fn growth(data: &Data, charts: &[Chart]) -> String {
         if let (Some(first), Some(last)) = (xs.values().next(), xs.values().last()) {
             let of_line = |(variant, _): &(String, &str)| {
                 let at = |x| data.rounds(variant, x, experiment.metric);
-                cell(ratio(&at(*last), &at(*first)), |value| of_ratio(value) + " ×")
+                cell(ratio(&at(*last), &at(*first)), of_ratio)
             };
             let first = format!("{} over {}", number(*last), number(*first));
             text += &row(first, lines.iter().map(of_line).collect());
