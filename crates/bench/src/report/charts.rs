@@ -1,5 +1,7 @@
 //! The report's charts.
 
+use std::collections::BTreeSet;
+
 use crate::bars::{Bar, Bars, Row};
 use crate::plot::{Axis, Lines, Scale, Series};
 use crate::stats::{Estimate, ratio};
@@ -122,7 +124,6 @@ fn latency(data: &Data) -> Option<Chart> {
 }
 
 fn growth(data: &Data, experiment: &Experiment<'_>) -> Option<Chart> {
-    let is_memory = experiment.metric == "rss_mib";
     let line = |(variant, name): (String, &str)| {
         let at = |x| Some((x, Estimate::of(&data.values(&variant, x, experiment.metric))?));
         let estimates: Vec<_> = data.xs(&variant, experiment.metric).into_iter().filter_map(at).collect();
@@ -136,13 +137,23 @@ fn growth(data: &Data, experiment: &Experiment<'_>) -> Option<Chart> {
     let lines = data.lines(experiment.name);
     let series: Vec<_> = lines.into_iter().map(line).filter(|series| !series.points.is_empty()).collect();
     let xs: Vec<f64> = series.iter().flat_map(|series| &series.points).map(|(x, _)| *x).collect();
+    // Two points and less are said by the table.
+    if xs.iter().map(|x| x.to_bits()).collect::<BTreeSet<_>>().len() < 3 {
+        return None;
+    }
     let (low, high) = (xs.iter().copied().reduce(f64::min)?, xs.iter().copied().reduce(f64::max)?);
     // Memory grows evenly with what it holds: on an even axis that is a straight line.
+    let is_memory = experiment.metric == variants::MEMORY;
     let scale = if !is_memory && low > 0. && high / low >= 20. { Scale::Logarithmic } else { Scale::Linear };
+    let unit = match experiment.metric {
+        variants::MEMORY => "resident memory of Envoy (MiB)",
+        variants::START => "ms",
+        _ => "CPU per request (µs)",
+    };
     let chart = Lines {
         title: experiment.title.to_owned(),
         x: axis(experiment.x, scale),
-        y: axis(if is_memory { "resident memory (MiB)" } else { "CPU per request (µs)" }, Scale::Linear),
+        y: axis(unit, Scale::Linear),
         series,
     };
     let in_name = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };

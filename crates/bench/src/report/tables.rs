@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plot::{number, whole};
 use crate::results::Machine;
-use crate::stats::{Estimate, ratio};
+use crate::stats::{Estimate, difference, ratio};
 
 use super::Data;
 use super::charts::Chart;
@@ -12,6 +12,7 @@ use super::targets::{Side, TARGETS, Target, Verdict};
 use super::variants;
 
 const NONE: &str = "–";
+const CPU: &str = "cpu_us_per_request";
 
 /// A table: its head, and rows of as many cells. What is a number stands at the right.
 fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
@@ -142,8 +143,7 @@ pub(super) fn levels(data: &Data) -> String {
     let mut too_few = false;
     let of_targets = TARGETS.iter().filter_map(|target| target.estimate(data));
     let of_variants = variants::measured(data);
-    let of_variants =
-        of_variants.iter().filter_map(|variant| data.estimate(variant.name, "cpu_us_per_request"));
+    let of_variants = of_variants.iter().filter_map(|variant| data.estimate(variant.name, CPU));
     for estimate in of_targets.chain(of_variants) {
         match estimate.interval {
             Some(interval) if interval.level < 1. => _ = levels.insert(estimate.count, interval),
@@ -178,8 +178,8 @@ pub(super) fn ratios(data: &Data) -> String {
         let name = variant.name;
         [
             variant.title.to_owned(),
-            over(name, "bare", "cpu_us_per_request"),
-            over(name, "hit", "cpu_us_per_request"),
+            over(name, "bare", CPU),
+            over(name, "hit", CPU),
             over(name, "hit", "requests_per_s"),
             over(name, "hit", "p50_us"),
         ]
@@ -205,7 +205,7 @@ fn by_variant<const N: usize>(data: &Data, head: [&str; N], metrics: &[&str]) ->
 }
 
 const FIGURES: [&str; 5] =
-    ["cpu_us_per_request", "requests_per_s", "callouts_per_request", "hostcalls_per_request", "rss_mib"];
+    [CPU, "requests_per_s", "callouts_per_request", "hostcalls_per_request", "rss_mib"];
 const LATENCIES: [&str; 3] = ["p50_us", "p99_us", "p999_us"];
 
 pub(super) fn figures(data: &Data) -> String {
@@ -259,22 +259,34 @@ pub(super) fn growth(data: &Data, charts: &[Chart]) -> String {
             text += &format!("{}\n", chart.markdown());
         }
         let names = lines.iter().map(|(_, name)| variants::line(name));
-        let head: Vec<&str> = std::iter::once(experiment.x).chain(names).collect();
+        // What Envoy itself keeps of the same load is not the filter's: the difference is.
+        let [ours, nothing] = ["ours", "do_nothing"].map(|name| format!("{}/{name}", experiment.name));
+        let is_of_both =
+            [&ours, &nothing].iter().all(|variant| !data.xs(variant, experiment.metric).is_empty());
+        let has_difference = experiment.metric == variants::MEMORY && is_of_both;
+        let head: Vec<&str> = std::iter::once(experiment.x)
+            .chain(names)
+            .chain(has_difference.then_some("difference"))
+            .collect();
         text += &format!("| {} |\n|{}\n", head.join(" | "), "--:|".repeat(head.len()));
-        let row = |first: String, cells: Vec<String>| format!("| {first} | {} |\n", cells.join(" | "));
+        let mut row =
+            |first: String, cells: Vec<String>| text += &format!("| {first} | {} |\n", cells.join(" | "));
         for x in xs.values() {
+            let at = |variant: &str| data.rounds(variant, *x, experiment.metric);
             let of_line = |(variant, _): &(String, &str)| {
-                cell(Estimate::of(&data.values(variant, *x, experiment.metric)), number)
+                cell(Estimate::of(&at(variant).into_values().collect::<Vec<_>>()), number)
             };
-            text += &row(number(*x), lines.iter().map(of_line).collect());
+            let difference = has_difference.then(|| cell(difference(&at(&ours), &at(&nothing)), number));
+            row(number(*x), lines.iter().map(of_line).chain(difference).collect());
         }
-        if let (Some(first), Some(last)) = (xs.values().next(), xs.values().last()) {
+        if let (Some(first), Some(last)) = (xs.values().next(), xs.values().last())
+            && experiment.metric == CPU
+        {
             let of_line = |(variant, _): &(String, &str)| {
                 let at = |x| data.rounds(variant, x, experiment.metric);
                 cell(ratio(&at(*last), &at(*first)), of_ratio)
             };
-            let first = format!("{} over {}", number(*last), number(*first));
-            text += &row(first, lines.iter().map(of_line).collect());
+            row(format!("{} over {}", number(*last), number(*first)), lines.iter().map(of_line).collect());
         }
         text.push('\n');
     }
@@ -287,13 +299,13 @@ pub(super) fn readme(data: &Data) -> String {
     const SHOWN: [&str; 7] = ["bare", "do_nothing", "hit", "refused", "lua", "ext_authz", "chain"];
     let shown = variants::measured(data).into_iter().filter(|variant| SHOWN.contains(&variant.name));
     let row = |variant: variants::Variant<'_>| {
-        let bare = data.rounds("bare", 0., "cpu_us_per_request");
-        let cpu = data.rounds(variant.name, 0., "cpu_us_per_request");
+        let bare = data.rounds("bare", 0., CPU);
+        let cpu = data.rounds(variant.name, 0., CPU);
         let value =
             |metric| data.estimate(variant.name, metric).map_or(NONE.to_owned(), |e| number(e.median));
         [
             variant.title.to_owned(),
-            value("cpu_us_per_request"),
+            value(CPU),
             ratio(&cpu, &bare).map_or(NONE.to_owned(), |ratio| format!("{:.2} ×", ratio.median)),
             value("requests_per_s"),
             value("p50_us"),

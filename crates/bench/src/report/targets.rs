@@ -132,7 +132,7 @@ pub(super) const TARGETS: &[Target] = &[
         unit: "ms",
         ..target(
             "configuration to first request",
-            Measure::Alone { metric: "start_ms", variant: "ours" },
+            Measure::Alone { metric: "start_ms", variant: "start/ours" },
             Side::AtMost,
             50.,
         )

@@ -159,22 +159,24 @@ pub(super) struct Experiment<'a> {
 }
 
 const CPU: &str = "cpu_us_per_request";
-const MEMORY: &str = "rss_mib";
+pub(super) const MEMORY: &str = "rss_mib";
+pub(super) const START: &str = "start_ms";
 
 const EXPERIMENTS: &[Experiment<'static>] = &[
     Experiment {
         name: "routes",
         title: "CPU per request against routes",
-        x: "routes in the configuration",
+        x: "routes of one's own",
         metric: CPU,
-        what: "A cache hit, with more and more routes in the gateway's own configuration.",
+        what: "A cache hit, with more and more routes in the configuration, beside the profile's.",
     },
     Experiment {
         name: "tokens",
         title: "CPU per request against cached tokens",
-        x: "tokens used in turn, all remembered",
+        x: "tokens used in turn",
         metric: CPU,
-        what: "Cache hits, by more and more tokens in turn. `auth.allow_entries` is raised to hold all of them.",
+        what: "Cache hits, by more and more tokens in turn. For it `auth.allow_entries` is raised to hold all of them, \
+               `auth.allow` so that none ends meanwhile, and the throttle is off.",
     },
     Experiment {
         name: "headers",
@@ -184,26 +186,43 @@ const EXPERIMENTS: &[Experiment<'static>] = &[
         what: "A cache hit, with more and more request headers. Envoy itself needs longer for them too.",
     },
     Experiment {
+        name: "memory_full",
+        title: "Memory with both halves of the cache full",
+        x: "remembered tokens",
+        metric: MEMORY,
+        what: "As many good and wrong tokens as the defaults have room for, the wrong ones from as many addresses.",
+    },
+    Experiment {
         name: "memory_tokens",
         title: "Memory against remembered tokens",
         x: "remembered tokens",
         metric: MEMORY,
-        what: "Resident memory of the whole Envoy, one worker. Beyond the defaults `auth.allow_entries` is raised.",
+        what: "Good tokens, each used twice. Beyond the defaults `auth.allow_entries` is raised.",
     },
     Experiment {
         name: "memory_flights",
         title: "Memory against checks under way",
-        x: "checks under way at once",
+        x: "requests that wait",
         metric: MEMORY,
-        what: "Resident memory of the whole Envoy, one worker, while the auth service lets all checks wait. Part of it \
-               is Envoy's own for the connections and requests. Beyond the defaults `auth.max_flights` is raised.",
+        what: "Each request shows a new token and waits for its check; with the filter that does nothing, for the service. \
+               Most of it is Envoy's own, for connections and requests. Beyond the defaults `auth.max_flights` is raised.",
     },
     Experiment {
         name: "memory_addresses",
         title: "Memory against client addresses",
-        x: "client addresses that the throttle remembers",
+        x: "client addresses",
         metric: MEMORY,
-        what: "Resident memory of the whole Envoy, one worker, with wrong tokens from more and more addresses.",
+        what: "Each request shows a wrong token from another address. The throttle remembers a limited number of them, and \
+               the cache of wrong tokens as well.",
+    },
+    Experiment {
+        name: "start",
+        title: "Configuration to first request",
+        x: "routes of one's own",
+        metric: START,
+        what: "From handing the configuration to a running Envoy, which has no filter yet, to the first answer: reading and \
+               compiling the module, a VM in the main thread and one in the worker, reading the configuration, one \
+               check. In ms.",
     },
 ];
 
