@@ -73,9 +73,7 @@ impl Data {
         let names: BTreeSet<&str> = self
             .samples
             .iter()
-            .filter_map(|sample| {
-                Some(sample.variant.split_once('/').filter(|(name, _)| *name == experiment)?.1)
-            })
+            .filter_map(|sample| sample.variant.strip_prefix(experiment)?.strip_prefix('/'))
             .collect();
         let (ours, others): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| *name == "ours");
         ours.into_iter().chain(others).map(|name| (format!("{experiment}/{name}"), name)).collect()
