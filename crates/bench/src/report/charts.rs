@@ -7,7 +7,7 @@ use crate::plot::{Axis, Lines, Scale, Series};
 use crate::stats::{Estimate, ratio};
 
 use super::Data;
-use super::variants::{self, Experiment, Kind};
+use super::variants::{self, CPU, Experiment, Kind};
 
 /// Where they are, below docs/.
 pub(super) const FOLDER: &str = "benchmarks";
@@ -80,7 +80,7 @@ fn bars(
 }
 
 fn cpu(data: &Data) -> Option<Chart> {
-    let of = |variant: &str| data.rounds(variant, 0., "cpu_us_per_request");
+    let of = |variant: &str| data.rounds(variant, 0., CPU);
     let bare = of("bare");
     bars(
         data,
@@ -156,7 +156,9 @@ fn growth(data: &Data, experiment: &Experiment<'_>) -> Option<Chart> {
         y: axis(unit, Scale::Linear),
         series,
     };
-    let in_name = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
-    let name = format!("growth-{}", experiment.name.chars().map(in_name).collect::<String>());
-    Some(Chart { name, alt: format!("Lines: {}", experiment.title), svg: chart.svg() })
+    Some(Chart {
+        name: experiment.chart_name(),
+        alt: format!("Lines: {}", experiment.title),
+        svg: chart.svg(),
+    })
 }

@@ -4,6 +4,7 @@
 //! compared with them by tests/docs.rs.
 
 mod charts;
+mod growth;
 mod summary;
 mod tables;
 mod targets;
@@ -159,7 +160,7 @@ fn page(data: &Data, charts: &[charts::Chart]) -> String {
         figures => tables::figures(data),
         latencies => tables::latencies(data),
         others => tables::others(data),
-        growth => tables::growth(data, charts),
+        growth => growth::sections(data, charts),
         cpu_chart => chart("cpu"),
         throughput_chart => chart("throughput"),
         latency_chart => chart("latency"),

@@ -12,7 +12,7 @@ use crate::stats::{Estimate, ratio};
 use super::Data;
 use super::tables::{bound, measured};
 use super::targets::{TARGETS, Verdict};
-use super::variants;
+use super::variants::{self, CPU};
 
 const HEAD: Style = Style::new().bold();
 const GOOD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green))).bold();
@@ -88,15 +88,15 @@ fn value(estimate: Option<Estimate>) -> Cell {
 fn comparison(data: &Data) -> Vec<Vec<Cell>> {
     let names =
         ["", "CPU µs/request", "over bare", "requests/s", "p50 µs", "p99 µs", "callouts/request", "MiB"];
-    let bare = data.rounds("bare", 0., "cpu_us_per_request");
+    let bare = data.rounds("bare", 0., CPU);
     let row = |variant: variants::Variant<'_>| {
         let of = |metric| data.estimate(variant.name, metric);
-        let over = ratio(&data.rounds(variant.name, 0., "cpu_us_per_request"), &bare);
+        let over = ratio(&data.rounds(variant.name, 0., CPU), &bare);
         let median =
             |estimate: Option<Estimate>| plain(estimate.map_or("–".to_owned(), |e| number(e.median)));
         vec![
             plain(variant.title),
-            value(of("cpu_us_per_request")),
+            value(of(CPU)),
             plain(over.map_or("–".to_owned(), |ratio| format!("{:.3}", ratio.median))),
             value(of("requests_per_s")),
             value(of("p50_us")),
@@ -105,9 +105,7 @@ fn comparison(data: &Data) -> Vec<Vec<Cell>> {
             median(of("rss_mib")),
         ]
     };
-    let rows = variants::measured(data)
-        .into_iter()
-        .filter(|v| data.estimate(v.name, "cpu_us_per_request").is_some());
+    let rows = variants::measured(data).into_iter().filter(|v| data.estimate(v.name, CPU).is_some());
     std::iter::once(heads(&names)).chain(rows.map(row)).collect()
 }
 

@@ -4,15 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plot::{number, whole};
 use crate::results::Machine;
-use crate::stats::{Estimate, difference, ratio};
+use crate::stats::{Estimate, ratio};
 
 use super::Data;
-use super::charts::Chart;
 use super::targets::{Side, TARGETS, Target, Verdict};
-use super::variants;
+use super::variants::{self, CPU};
 
 const NONE: &str = "–";
-const CPU: &str = "cpu_us_per_request";
 
 /// A table: its head, and rows of as many cells. What is a number stands at the right.
 fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
@@ -30,12 +28,12 @@ fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String
 const TEXTS: [&str; 5] = ["what", "variant", "verdict", "name", "what it is"];
 
 /// A ratio has three digits behind the point: targets differ in the second.
-fn of_ratio(value: f64) -> String {
+pub(super) fn of_ratio(value: f64) -> String {
     format!("{value:.3}")
 }
 
 /// A value, and between what it lies where one sees a difference.
-fn cell(estimate: Option<Estimate>, show: impl Fn(f64) -> String) -> String {
+pub(super) fn cell(estimate: Option<Estimate>, show: impl Fn(f64) -> String) -> String {
     let Some(estimate) = estimate else { return NONE.to_owned() };
     let median = show(estimate.median);
     match estimate.interval.map(|interval| [interval.low, interval.high].map(show)) {
@@ -237,61 +235,6 @@ pub(super) fn others(data: &Data) -> String {
         }
     }
     if rows.is_empty() { String::new() } else { table(["variant", "what", "measured"], rows) }
-}
-
-/// A section for each experiment: what it is, its chart, its table.
-pub(super) fn growth(data: &Data, charts: &[Chart]) -> String {
-    let experiments = variants::experiments(data);
-    if experiments.is_empty() {
-        return "Not measured: `./build.sh bench growth` does.\n".to_owned();
-    }
-    let mut text = String::new();
-    for experiment in experiments {
-        let lines = data.lines(experiment.name);
-        let xs: BTreeMap<u64, f64> = lines
-            .iter()
-            .flat_map(|(variant, _)| data.xs(variant, experiment.metric))
-            .map(|x| (x.to_bits(), x))
-            .collect();
-        let chart = charts.iter().find(|chart| chart.name == format!("growth-{}", experiment.name));
-        text += &format!("### {}\n\n{}\n\n", experiment.title, experiment.what);
-        if let Some(chart) = chart {
-            text += &format!("{}\n", chart.markdown());
-        }
-        let names = lines.iter().map(|(_, name)| variants::line(name));
-        // What Envoy itself keeps of the same load is not the filter's: the difference is.
-        let [ours, nothing] = ["ours", "do_nothing"].map(|name| format!("{}/{name}", experiment.name));
-        let is_of_both =
-            [&ours, &nothing].iter().all(|variant| !data.xs(variant, experiment.metric).is_empty());
-        let has_difference = experiment.metric == variants::MEMORY && is_of_both;
-        let head: Vec<&str> = std::iter::once(experiment.x)
-            .chain(names)
-            .chain(has_difference.then_some("difference"))
-            .collect();
-        text += &format!("| {} |\n|{}\n", head.join(" | "), "--:|".repeat(head.len()));
-        let mut row =
-            |first: String, cells: Vec<String>| text += &format!("| {first} | {} |\n", cells.join(" | "));
-        for x in xs.values() {
-            let at = |variant: &str| data.rounds(variant, *x, experiment.metric);
-            let of_line = |(variant, _): &(String, &str)| {
-                cell(Estimate::of(&at(variant).into_values().collect::<Vec<_>>()), number)
-            };
-            let difference = has_difference.then(|| cell(difference(&at(&ours), &at(&nothing)), number));
-            row(number(*x), lines.iter().map(of_line).chain(difference).collect());
-        }
-        if let (Some(first), Some(last)) = (xs.values().next(), xs.values().last())
-            && experiment.metric == CPU
-        {
-            let of_line = |(variant, _): &(String, &str)| {
-                let at = |x| data.rounds(variant, x, experiment.metric);
-                cell(ratio(&at(*last), &at(*first)), of_ratio)
-            };
-            row(format!("{} over {}", number(*last), number(*first)), lines.iter().map(of_line).collect());
-        }
-        text.push('\n');
-    }
-    text.truncate(text.trim_end().len() + 1);
-    text
 }
 
 /// The few lines that README shows.

@@ -3,6 +3,7 @@
 use crate::stats::{Estimate, difference, ratio};
 
 use super::Data;
+use super::variants::{CPU, MEMORY, START};
 
 /// On which side of its bound a value is right. The bound itself is right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +69,6 @@ const fn hit_over(over: &'static str, metric: &'static str) -> Measure {
     Measure::Ratio { metric, variant: "hit", over }
 }
 
-const CPU: &str = "cpu_us_per_request";
 const THROUGHPUT: &str = "requests_per_s";
 
 /// All of them.
@@ -132,7 +132,7 @@ pub(super) const TARGETS: &[Target] = &[
         unit: "ms",
         ..target(
             "configuration to first request",
-            Measure::Alone { metric: "start_ms", variant: "start/ours" },
+            Measure::Alone { metric: START, variant: "start/ours" },
             Side::AtMost,
             50.,
         )
@@ -150,9 +150,8 @@ impl Target {
                 ratio(&data.rounds(variant, to, CPU), &data.rounds(variant, from, CPU))
             }
             Measure::Memory { variant, over } => {
-                let at =
-                    |x| difference(&data.rounds(variant, x, "rss_mib"), &data.rounds(over, x, "rss_mib"));
-                data.xs(variant, "rss_mib").into_iter().rev().find_map(at)
+                let at = |x| difference(&data.rounds(variant, x, MEMORY), &data.rounds(over, x, MEMORY));
+                data.xs(variant, MEMORY).into_iter().rev().find_map(at)
             }
             Measure::Alone { metric, variant } => {
                 Estimate::of(&data.rounds(variant, 0., metric).into_values().collect::<Vec<_>>())

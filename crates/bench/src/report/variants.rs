@@ -158,7 +158,7 @@ pub(super) struct Experiment<'a> {
     pub(super) what: &'a str,
 }
 
-const CPU: &str = "cpu_us_per_request";
+pub(super) const CPU: &str = "cpu_us_per_request";
 pub(super) const MEMORY: &str = "rss_mib";
 pub(super) const START: &str = "start_ms";
 
@@ -225,6 +225,14 @@ const EXPERIMENTS: &[Experiment<'static>] = &[
                check. In ms.",
     },
 ];
+
+impl Experiment<'_> {
+    /// What its chart's file is called, without `.svg`.
+    pub(super) fn chart_name(&self) -> String {
+        let in_name = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+        format!("growth-{}", self.name.chars().map(in_name).collect::<String>())
+    }
+}
 
 /// The experiments that were run, in the same order.
 pub(super) fn experiments(data: &Data) -> Vec<Experiment<'_>> {
