@@ -2,7 +2,7 @@
 //!
 //! How one request reads:
 //!
-//! 1. `stream.rs` copies the request's headers once and shows them to the gate ([`gate::gate::Gate`]), which
+//! 1. `stream.rs` reads the request's headers once and shows them to the gate ([`gate::gate::Gate`]), which
 //!    knows no host and decides. Its verdict is one of four: forward, reply, ask, wait.
 //! 2. *Forward*: [`filter::Filter::let_through`] takes the permit, names the upstream in filter state (nothing
 //!    but filter state selects a route, and no client can write it) and lets the request go on.
