@@ -15,6 +15,7 @@ source scripts/image.sh
 source scripts/check.sh
 source scripts/test.sh
 source scripts/bench.sh
+source scripts/instructions.sh
 source scripts/istio.sh
 
 help() {
