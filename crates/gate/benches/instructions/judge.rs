@@ -105,11 +105,8 @@ pub(crate) fn verdict(lines: &[Line], growth: &Growth, recorded: &str, here: &st
         return Ok(said.join("\n") + "\n");
     }
     Err(format!(
-        "{}\n\
-         What to do: make it cheaper, or, where the change is worth that much, raise the ceiling in\n\
-         crates/gate/benches/instructions/ceilings.rs in the same commit and say there why.\n\
-         `valgrind --tool=callgrind --toggle-collect='*measured_*' PROGRAM --run CASE`, then callgrind_annotate, shows where\n\
-         they are; PROGRAM is what cargo names above.",
+        "{}\nWhat to do: make it cheaper; or, where what is won is worth that much, raise the ceiling in \
+         crates/gate/benches/instructions/ceilings.rs in the same commit, and say there why.",
         faults.join("\n")
     ))
 }

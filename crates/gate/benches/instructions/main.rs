@@ -3,15 +3,16 @@
 //! Callgrind counts the instructions of each case's calls, and a count over the case's ceiling fails. Nothing is
 //! timed, so it is the same on a busy machine, and a change of one hundredth shows.
 //!
-//! The counts are the same on every x86_64 machine because what is executed is the same, byte for byte. The target is
-//! musl's, whose library comes with the compiler: glibc's differs by version and chooses its `memcpy` by the CPU. The
-//! allocator is dlmalloc, as on wasm32. SHA-256 is compiled without the CPU's own instructions, which wasm32 does not
-//! have either. Seeds are fixed, and the environment is empty. It is still not the code that ships: it says what
-//! becomes more and what becomes less, and `./build.sh bench` what that is in time.
+//! The counts are the same on every x86_64 machine because what is executed is the same: there is no `cpuid` in the
+//! program. The target is musl's, whose library comes with the compiler; glibc's differs by version and chooses its
+//! `memcpy` by the CPU. SHA-256 is compiled without the CPU's own instructions, which wasm32 does not have either. The
+//! allocator is dlmalloc, as there; the lock around it is not there. Seeds are fixed, and the environment is empty. It
+//! is still not the code that ships: it says what becomes more and what becomes less, and `./build.sh bench` what
+//! that is in time.
 //!
-//! gungraun (once iai-callgrind) was tried first. Its runner has to be installed in the version that the library has,
-//! which compiles for three minutes, the library adds fifteen crates to Cargo.lock, and it cannot make its limits
-//! depend on the compiler. What is needed of it is these few lines around valgrind.
+//! gungraun 0.20 (once iai-callgrind) was looked at first, and is more than is needed: its runner has to be installed
+//! in the library's version, which compiles for more than three minutes, the library would add fifteen crates to
+//! Cargo.lock, and its limits know nothing of compilers. Left are these few lines around valgrind.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -25,7 +26,7 @@ mod ceilings;
 mod judge;
 mod scene;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use cases::{ALL, Case, MEASURED};
@@ -69,22 +70,28 @@ fn find(name: &str) -> Result<&'static Case, String> {
 fn bench(cases: &[&Case]) -> Result<(), String> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let out = folder.join(format!("callgrind.{}", std::process::id()));
+    let program = std::env::current_exe().map_err(|error| format!("where is this program? {error}"))?;
     let mut lines = Vec::new();
     println!("{}", Line::title());
     for case in cases {
-        let line = count(case, folder, &out);
+        let line = count(case, &program, folder, &out);
         // Whatever came of it.
         drop(std::fs::remove_file(&out));
         let line = line?;
         println!("{line}");
         lines.push(line);
     }
-    judge::verdict(&lines, &GROWTH, &recorded(), &here()?).map(|said| print!("{said}"))
+    let said = judge::verdict(&lines, &GROWTH, &build(COMPILER, TARGET, true), &here()?).map_err(|faults| {
+        let program = program.display();
+        let valgrind = format!("valgrind --tool=callgrind --toggle-collect='{MEASURED}' {program} {RUN} CASE");
+        format!("{faults}\n`{valgrind}`, then `callgrind_annotate` of the file that it writes, shows where they are.")
+    })?;
+    print!("{said}");
+    Ok(())
 }
 
 /// One case, in a process of its own: no case finds the memory as another has left it.
-fn count(case: &Case, folder: &Path, out: &Path) -> Result<Line, String> {
-    let program: PathBuf = std::env::current_exe().map_err(|error| format!("who am I? {error}"))?;
+fn count(case: &Case, program: &Path, folder: &Path, out: &Path) -> Result<Line, String> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--quiet"])
         .arg(format!("--toggle-collect={MEASURED}"))
@@ -114,12 +121,7 @@ fn count(case: &Case, folder: &Path, out: &Path) -> Result<Line, String> {
     Ok(Line::new(name, total, calls, CEILINGS))
 }
 
-/// The build that the ceilings hold for.
-fn recorded() -> String {
-    build(COMPILER, TARGET, true)
-}
-
-/// This build.
+/// This build, in the words in which ceilings.rs has the one that the ceilings hold for.
 fn here() -> Result<String, String> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc).arg("--version").output();
@@ -130,7 +132,11 @@ fn here() -> Result<String, String> {
     Ok(build(String::from_utf8_lossy(&output.stdout).trim(), &target, is_soft))
 }
 
-const LIBC: &str = if cfg!(target_env = "musl") { "musl" } else { "another libc" };
+const LIBC: &str = match () {
+    () if cfg!(target_env = "musl") => "musl",
+    () if cfg!(target_env = "gnu") => "gnu",
+    () => "other",
+};
 
 fn build(compiler: &str, target: &str, is_soft: bool) -> String {
     let sha = if is_soft { "" } else { ", SHA-256 by the CPU where it can" };
