@@ -15,6 +15,7 @@ source scripts/image.sh
 source scripts/check.sh
 source scripts/test.sh
 source scripts/bench.sh
+source scripts/instructions.sh
 source scripts/istio.sh
 
 help() {
@@ -40,6 +41,7 @@ help() {
   fuzz [TARGET]   goes on until Ctrl-C or a crash; libFuzzer's options may follow (-max_total_time=60). It needs
                   neither cargo-fuzz nor nightly. \`test\` runs a fixed number of inputs.
   bench [${benches[*]// / | }]  routes: start-up, memory and look-up of 1,000 routes against 10; the look-up must not take longer.
+                  instructions [CASE…]: what each kind of request takes, counted by callgrind, none over its ceiling.
   screenshots     docs/images, which README shows, made anew in the browser that the tests use.
   help            this.
 

@@ -1,7 +1,7 @@
 # Sourced by build.sh: the tests, each stage by itself or all in this order.
 # shellcheck shell=bash
 
-test_stages=(native wasm hostcalls envoy run clients browser fuzz)
+test_stages=(native wasm hostcalls instructions envoy run clients browser fuzz)
 
 run_tests() { # [STAGE [ARGUMENT FOR ITS RUNNER…]]
     local stage
