@@ -40,7 +40,7 @@ help() {
   fuzz [TARGET]   goes on until Ctrl-C or a crash; libFuzzer's options may follow (-max_total_time=60). It needs
                   neither cargo-fuzz nor nightly. \`test\` runs a fixed number of inputs.
   bench [--quick] the filter beside its alternatives, on one core each: 15 minutes, or 4. It writes target/bench.
-  bench NAME      ${benches[*]// / | }: growth and start measure the same way, see docs/benchmarks.md;
+  bench NAME      ${benches[*]}: growth and start measure the same way, see docs/benchmarks.md;
                   routes fails if a look-up among 1,000 routes takes much longer than among 10.
   screenshots     docs/images, which README shows, made anew in the browser that the tests use.
   help            this.

@@ -27,6 +27,8 @@ const TIME: Duration = Duration::from_secs(8 * 60);
 const ROUTES: [u32; 4] = [10, 100, 300, 1000];
 const TOKENS: [u32; 4] = [1, 1000, 10_000, 100_000];
 const HEADERS: [u32; 4] = [9, 20, 40, 80];
+/// Seconds at full load since the start.
+const WARMTH: u32 = 10;
 
 /// What grows, and in how many rounds it is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -42,17 +44,21 @@ enum Kind {
     Tokens,
     Headers,
     Memory(memory::Kind),
+    Warmth,
 }
 
-/// The order of magnitude of memory is what counts, and it hardly changes: few rounds.
-const EXPERIMENTS: [Experiment; 7] = [
-    Experiment { name: "routes", rounds: 10, kind: Kind::Routes },
+/// An interval around a median needs six rounds. Memory hardly changes from one to the next, so where no target stands one
+/// will do.
+const EXPERIMENTS: [Experiment; 8] = [
+    Experiment { name: "routes", rounds: 9, kind: Kind::Routes },
     Experiment { name: "tokens", rounds: 6, kind: Kind::Tokens },
     Experiment { name: "headers", rounds: 6, kind: Kind::Headers },
-    Experiment { name: "memory_tokens", rounds: 2, kind: Kind::Memory(memory::Kind::Tokens) },
+    Experiment { name: "memory_tokens", rounds: 1, kind: Kind::Memory(memory::Kind::Tokens) },
     Experiment { name: "memory_full", rounds: 6, kind: Kind::Memory(memory::Kind::Full) },
-    Experiment { name: "memory_addresses", rounds: 2, kind: Kind::Memory(memory::Kind::Addresses) },
-    Experiment { name: "memory_flights", rounds: 2, kind: Kind::Memory(memory::Kind::Flights) },
+    Experiment { name: "memory_addresses", rounds: 1, kind: Kind::Memory(memory::Kind::Addresses) },
+    Experiment { name: "memory_flights", rounds: 1, kind: Kind::Memory(memory::Kind::Flights) },
+    // How long the warm-up has to be. Done when it is asked for: --only warmth --rounds 5.
+    Experiment { name: "warmth", rounds: 0, kind: Kind::Warmth },
 ];
 
 /// One figure at a time, by where it belongs.
@@ -85,6 +91,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
                 Kind::Routes => routes(&plan, &mut random).await,
                 Kind::Tokens => tokens(&plan).await,
                 Kind::Headers => headers(&plan, &mut random).await,
+                Kind::Warmth => warmth(&plan, &mut random).await,
                 Kind::Memory(kind) => memory::measure(*kind, &plan).await,
             };
             match points {
@@ -168,6 +175,22 @@ async fn headers(plan: &Plan<'_>, random: &mut fastrand::Rng) -> Result<Points> 
         for count in counts {
             let load = Load { extra_headers: count as usize - crate::rig::load::HEADERS, ..Load::HIT };
             points.push((name, count.into(), "cpu_us_per_request", cost(plan, &proxies, &load)?));
+        }
+    }
+    Ok(points)
+}
+
+/// The cost in each second after the start: V8 compiles the filter's code anew when it is hot, on the same core.
+async fn warmth(plan: &Plan<'_>, random: &mut fastrand::Rng) -> Result<Points> {
+    let mut variants =
+        [("bare", Filter::None), ("do_nothing", Filter::DoNothing), ("ours", Filter::Ours(json!({})))];
+    random.shuffle(&mut variants);
+    let mut points = Vec::new();
+    for (name, filter) in variants {
+        let services = Services::start().await?;
+        let proxies = Proxies::start(&Chain::Envoy(filter), services.upstreams(), plan.cores).await?;
+        for second in 1..=WARMTH {
+            points.push((name, second.into(), "cpu_us_per_request", cost(plan, &proxies, &Load::HIT)?));
         }
     }
     Ok(points)

@@ -37,6 +37,8 @@ pub(crate) enum Kind {
 /// The defaults of `allow_entries` and `deny_entries`.
 const ALLOWED: u32 = 16_384;
 const DENIED: u32 = 4096;
+/// Of how many addresses the throttle keeps account.
+const ADDRESSES: u32 = 16_384;
 /// Of flights, an eighth is kept for tokens that are known, so as many new ones can be under way by default.
 const FLIGHTS: u32 = 256 - 256 / 8;
 
@@ -47,15 +49,14 @@ const FLIGHTS: u32 = 256 - 256 / 8;
 pub(crate) async fn measure(kind: Kind, plan: &Plan<'_>) -> Result<Points> {
     let beyond = json!({ "auth": { "allow_entries": 131_072, "max_flights": 4096, "allow": "1h" } });
     let default = json!({});
-    // Flights are waited for as long as it takes.
-    let waiting = |most: u32| json!({ "auth": { "max_flights": most, "timeout": "1m", "deadline": "1m" } });
+    // So many requests wait as long as it takes.
+    let waiting = |most: u32| json!({ "auth": { "max_flights": most, "max_waiters": 4 * most, "timeout": "1m", "deadline": "1m" } });
     let points = match kind {
         Kind::Tokens => {
-            vec![(1, default.clone()), (1000, default.clone()), (ALLOWED, default), (100_000, beyond)]
+            vec![(1, default.clone()), (1000, default.clone()), (ALLOWED, default), (50_000, beyond)]
         }
         Kind::Full => vec![(ALLOWED + DENIED, default)],
-        // The filter remembers 16,384 of them.
-        Kind::Addresses => vec![(1000, default.clone()), (16_384, default.clone()), (100_000, default)],
+        Kind::Addresses => vec![(1000, default.clone()), (ADDRESSES, default.clone()), (50_000, default)],
         Kind::Flights => vec![(64, waiting(256)), (FLIGHTS, waiting(256)), (1000, waiting(4096))],
     };
     let mut figures = Vec::new();
@@ -93,8 +94,8 @@ async fn after_load(kind: Kind, filter: Filter, x: u32, plan: &Plan<'_>) -> Resu
         // Each twice: the second time it is in use, and the filter keeps it for asking again.
         Kind::Tokens => fill(proxies.address(), &good(x), 2 * u64::from(x)).await?,
         Kind::Full => {
-            // Each wrong token from another address; more of those than the filter remembers.
-            fill(proxies.address(), &wrong, 20_000).await?;
+            // Each wrong token from another address, as many as the filter remembers; of the tokens it does fewer.
+            fill(proxies.address(), &wrong, ADDRESSES.into()).await?;
             fill(proxies.address(), &good(ALLOWED), 2 * u64::from(ALLOWED)).await?;
         }
         Kind::Addresses => fill(proxies.address(), &wrong, x.into()).await?,
