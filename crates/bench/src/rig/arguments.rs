@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use testbed::{Error, Result};
 
+/// Where results go, and where the report looks for them.
+pub(crate) const DATA: &str = "target/bench";
+
 /// The options of all runs; each says which of them it has no use for.
 #[derive(Clone, Debug)]
 pub(crate) struct Arguments {
@@ -31,7 +34,7 @@ impl Arguments {
             seed: fastrand::u64(..1_000_000),
             // Below what the slowest variant can do on a slow machine: otherwise its queue would be measured.
             rate: 1500,
-            out: PathBuf::from("target/bench"),
+            out: PathBuf::from(DATA),
             only: Vec::new(),
         };
         let mut words = words.into_iter();

@@ -110,8 +110,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
         }
     }
     eprintln!("{} s, meant for {} s", start.elapsed().as_secs(), TIME.as_secs());
-    output::write(&arguments.out, "growth.csv", &samples, &machine)?;
-    println!("{}", output::summary(&samples));
+    output::write(&arguments.out, "growth", &samples, &machine)?;
+    println!("{}", output::medians(&samples));
     Ok(output::nothing_thrown_away(&thrown_away))
 }
 

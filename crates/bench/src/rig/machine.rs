@@ -37,10 +37,19 @@ pub(crate) fn describe(arguments: &Arguments, cores: Cores, settings: &[(&str, S
     ];
     let settings = settings.iter().map(|(name, value)| (*name, value.clone())).chain(fixed);
     let versions = [
-        ("Envoy", said(&envoy, &["--version"])?),
-        ("nginx", said("nginx", &["-v"])?),
-        ("wrk", said("wrk", &["-v"])?),
-        ("rustc", said("rustc", &["--version"])?),
+        // "envoy  version: COMMIT/1.40.0/Clean/RELEASE/BoringSSL"
+        (
+            "Envoy",
+            part(&said(&envoy, &["--version"])?, '/', |part| {
+                part.starts_with(|c: char| c.is_ascii_digit()) && part.contains('.')
+            }),
+        ),
+        // "nginx version: nginx/1.22.1"
+        ("nginx", part(&said("nginx", &["-v"])?, '/', |part| !part.contains(' '))),
+        // "wrk debian/4.1.0-3+b2 [epoll] Copyright …"
+        ("wrk", part(&said("wrk", &["-v"])?, ' ', |part| part != "wrk")),
+        // "rustc 1.95.0 (59807616e 2026-04-14)"
+        ("rustc", part(&said("rustc", &["--version"])?, ' ', |part| part != "rustc")),
     ];
     Ok(Machine {
         date: said("date", &["-u", "+%Y-%m-%d"])?,
@@ -64,6 +73,11 @@ fn said(program: &str, arguments: &[&str]) -> Result<String> {
     let text = String::from_utf8_lossy(&text);
     let line = text.lines().map(str::trim).find(|line| !line.is_empty());
     line.map(str::to_owned).ok_or_else(|| Error::new(format!("{program} says nothing")))
+}
+
+/// The first part that is as it should be; all, if none is.
+fn part(text: &str, separator: char, is_it: impl Fn(&str) -> bool) -> String {
+    text.split(separator).find(|part| is_it(part)).unwrap_or(text).to_owned()
 }
 
 /// Bytes, and bytes when gzipped.

@@ -40,17 +40,27 @@ pub(crate) fn hostcalls() -> Result<Vec<Sample>> {
         .collect())
 }
 
-/// Writes the samples and beside them `machine.json`; the folder is made.
+/// Writes the samples, and beside them what is known of the machine: `machine.json` of the run that compares, whose figures
+/// the report is about, `machine-growth.json` and the like of the others. The folder is made.
 ///
 /// # Errors
 /// They cannot be written.
 pub(crate) fn write(folder: &Path, name: &str, samples: &[Sample], machine: &Machine) -> Result<()> {
     let at = |what: &str| format!("writing {}", folder.join(what).display());
     fs::create_dir_all(folder).map_err(Error::during(at("")))?;
-    results::write(&folder.join(name), samples).map_err(Error::during(at(name)))?;
-    results::write_machine(&folder.join("machine.json"), machine)
-        .map_err(Error::during(at("machine.json")))?;
-    eprintln!("{} values in {}", samples.len(), folder.join(name).display());
+    let file = format!("{name}.csv");
+    results::write(&folder.join(&file), samples).map_err(Error::during(at(&file)))?;
+    let main = folder.join("machine.json");
+    if name == "samples" {
+        results::write_machine(&main, machine).map_err(Error::during(at("machine.json")))?;
+    } else {
+        let own = format!("machine-{name}.json");
+        results::write_machine(&folder.join(&own), machine).map_err(Error::during(at(&own)))?;
+        if !main.exists() {
+            results::write_machine(&main, machine).map_err(Error::during(at("machine.json")))?;
+        }
+    }
+    eprintln!("{} values in {}", samples.len(), folder.join(file).display());
     Ok(())
 }
 
@@ -66,17 +76,9 @@ pub(crate) fn nothing_thrown_away(thrown_away: &[String]) -> bool {
     thrown_away.is_empty()
 }
 
-/// The medians, one variant in a line: a first look. `./build.sh bench report` says more.
-pub(crate) fn summary(samples: &[Sample]) -> String {
-    const SHOWN: [&str; 7] = [
-        "cpu_us_per_request",
-        "requests_per_s",
-        "p50_us",
-        "p99_us",
-        "callouts_per_request",
-        "rss_mib",
-        "start_ms",
-    ];
+/// The medians, one line for each x: a first look. `./build.sh bench report` says more.
+pub(crate) fn medians(samples: &[Sample]) -> String {
+    const SHOWN: [&str; 3] = ["cpu_us_per_request", "rss_mib", "start_ms"];
     let mut rows: Vec<(&str, f64)> = Vec::new();
     for sample in samples.iter().filter(|sample| sample.round > 0) {
         if !rows.contains(&(&sample.variant, sample.x)) {

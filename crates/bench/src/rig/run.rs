@@ -8,7 +8,7 @@ use crate::rig::{
     measure::{CONNECTIONS, Figures, Plan, WARM_UP_SECONDS, measure},
     output, variant,
 };
-use bench::results::Sample;
+use bench::{report, results::Sample};
 use std::time::{Duration, Instant};
 use testbed::{Error, Result};
 
@@ -73,8 +73,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
         }
         longest = longest.max(begin.elapsed());
     }
-    output::write(&arguments.out, "samples.csv", &samples, &machine)?;
-    println!("{}", output::summary(&samples));
+    output::write(&arguments.out, "samples", &samples, &machine)?;
+    println!("{}", report::summary(&samples, &machine));
     Ok(output::nothing_thrown_away(&thrown_away))
 }
 

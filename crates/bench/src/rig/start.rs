@@ -60,8 +60,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
             }
         }
     }
-    output::write(&arguments.out, "start.csv", &samples, &machine)?;
-    println!("{}", output::summary(&samples));
+    output::write(&arguments.out, "start", &samples, &machine)?;
+    println!("{}", output::medians(&samples));
     Ok(output::nothing_thrown_away(&thrown_away))
 }
 
