@@ -40,8 +40,10 @@ help() {
   sabotage        shows that the tests bite: breaks the code in many small ways, each must fail a named test.
   fuzz [TARGET]   goes on until Ctrl-C or a crash; libFuzzer's options may follow (-max_total_time=60). It needs
                   neither cargo-fuzz nor nightly. \`test\` runs a fixed number of inputs.
-  bench [${benches[*]// / | }]  routes: start-up, memory and look-up of 1,000 routes against 10; the look-up must not take longer.
-                  instructions [CASE…]: what each kind of request takes, counted by callgrind, none over its ceiling.
+  bench [--quick] the filter beside its alternatives, on one core each: 15 minutes, or 4. It writes target/bench.
+  bench NAME      ${benches[*]}: growth and start measure the same way, see docs/benchmarks.md;
+                  routes fails if a look-up among 1,000 routes takes much longer than among 10, and instructions if a
+                  kind of request takes more than its ceiling.
   screenshots     docs/images, which README shows, made anew in the browser that the tests use.
   help            this.
 

@@ -11,6 +11,7 @@ check() {
     # The code that ships is the code under cfg(target_arch = "wasm32").
     wasm_cargo clippy --quiet -p gate --lib --tests -- -D warnings || die "failed: clippy of gate on wasm32"
     wasm_cargo clippy --quiet -p keptn-gateway --lib --all-features -- -D warnings || die "failed: clippy of the filter on wasm32"
+    wasm_cargo clippy --quiet -p do-nothing --lib -- -D warnings || die "failed: clippy of do-nothing on wasm32"
     check_bans
     # The documents are for those who work on this, so they show private items, and links to those are good.
     RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' step cargo doc --quiet --workspace --no-deps --document-private-items

@@ -39,6 +39,8 @@ pub struct Options {
     pub drain_time_s: u32,
     /// More arguments.
     pub arguments: Vec<OsString>,
+    /// A program that becomes Envoy, and its arguments: `taskset -c 0`. None: Envoy is started by itself.
+    pub launcher: Vec<OsString>,
 }
 
 impl Default for Options {
@@ -50,6 +52,7 @@ impl Default for Options {
             component_log_level: "wasm:debug".to_owned(),
             drain_time_s: 30,
             arguments: Vec::new(),
+            launcher: Vec::new(),
         }
     }
 }
@@ -228,15 +231,9 @@ impl Envoy {
     pub async fn replace_listeners(&mut self, bootstrap: &Bootstrap) -> Result<bool> {
         const ACCEPTED: &str = "listener_manager.lds.update_success";
         const REFUSED: &str = "listener_manager.lds.update_rejected";
-        let path = self.directory.path().join(LISTENERS);
-        assert!(path.exists(), "Envoy was started without dynamic_listeners()");
         let before = self.stats().await?;
         let count = |stats: &BTreeMap<String, u64>, name| stats.get(name).copied().unwrap_or(0);
-        let (_, listeners) = bootstrap.clone().dynamic_listeners().files(&path)?;
-        // Envoy watches the directory for moves: it never sees half a file.
-        let new = self.directory.path().join("listeners.new");
-        write_json(&new, &listeners.unwrap_or_default())?;
-        fs::rename(new, path).map_err(Error::during("replacing the listeners' file"))?;
+        self.hand_over_listeners(bootstrap)?;
         let accepted = self.until("Envoy to take or refuse the new listeners", async || {
             let now = self.stats().await.ok()?;
             if count(&now, REFUSED) > count(&before, REFUSED) {
@@ -248,6 +245,23 @@ impl Envoy {
         let accepted = accepted.await.map_err(|error| Error::new(format!("{error}\n{}", self.tail())))?;
         self.read_listeners().await?;
         Ok(accepted)
+    }
+
+    /// Puts the listeners of `bootstrap` in the place of all there are, and does not wait for what Envoy makes of them.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    ///
+    /// # Panics
+    /// Envoy was started without [`Bootstrap::dynamic_listeners`].
+    pub fn hand_over_listeners(&self, bootstrap: &Bootstrap) -> Result<()> {
+        let path = self.directory.path().join(LISTENERS);
+        assert!(path.exists(), "Envoy was started without dynamic_listeners()");
+        let (_, listeners) = bootstrap.clone().dynamic_listeners().files(&path)?;
+        // Envoy watches the directory for moves: it never sees half a file.
+        let new = self.directory.path().join("listeners.new");
+        write_json(&new, &listeners.unwrap_or_default())?;
+        fs::rename(new, path).map_err(Error::during("replacing the listeners' file"))
     }
 
     /// Resident memory in KiB.
@@ -362,7 +376,14 @@ const ACCESS_LOG: &str = "access.log";
 fn command(binary: &Path, directory: &Path, options: &Options) -> Result<Command> {
     let file =
         |name: &str| File::create(directory.join(name)).map_err(Error::during(format!("making {name}")));
-    let mut command = Command::new(binary);
+    let mut command = match options.launcher.split_first() {
+        None => Command::new(binary),
+        Some((launcher, arguments)) => {
+            let mut command = Command::new(launcher);
+            command.args(arguments).arg(binary);
+            command
+        }
+    };
     command
         .arg("--config-path")
         .arg(directory.join("bootstrap.json"))

@@ -28,9 +28,9 @@ pub mod client;
 pub mod envoy;
 mod error;
 pub mod keptn;
-mod process;
+pub mod process;
 pub mod wait;
-mod yaml;
+pub mod yaml;
 
 pub use bootstrap::Bootstrap;
 pub use envoy::Envoy;

@@ -11,7 +11,10 @@ use std::{
 type Job = (Command, mpsc::SyncSender<io::Result<Child>>);
 
 /// Starts `command` so that the kernel kills it when this process ends, also by SIGKILL.
-pub(crate) fn spawn(command: Command) -> io::Result<Child> {
+///
+/// # Errors
+/// The program is not there or cannot be run.
+pub fn spawn(command: Command) -> io::Result<Child> {
     // The kernel sends the signal when the *thread* that forked ends, and tests come and go on threads of their
     // own. So one thread that lives as long as the process starts them all.
     static NURSERY: OnceLock<mpsc::Sender<Job>> = OnceLock::new();

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 ///
 /// # Panics
 /// The text is no YAML, or has something that JSON has no word for.
-pub(crate) fn to_json(text: &str) -> Value {
+pub fn to_json(text: &str) -> Value {
     let documents = Yaml::load_from_str(text).unwrap_or_else(|error| panic!("this is not YAML: {error}"));
     documents.first().map(value).unwrap_or_default()
 }
