@@ -1,6 +1,8 @@
 //! What many gateways ask of one auth service: a model of a few formulas, and what it is held to.
 //!
-//! [`model`] has the formulas, [`simulation`] the real gate in virtual time.
+//! [`model`] has the formulas, [`simulation`] the real gate in virtual time, and each of [`experiments`] puts one question to
+//! both. `tests/agreement.rs` fails when they part, so the model cannot rot while the gate changes.
 
+pub mod experiments;
 pub mod model;
 pub mod simulation;
