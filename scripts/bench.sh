@@ -53,12 +53,15 @@ need_load() {
     need_unpacked nginx nginx "the services, and the gateway that Keptn has"
 }
 
-# Sets and exports DO_NOTHING_WASM: the filter that does nothing, built as the filter is.
+# Sets and exports DO_NOTHING_WASM, the filter that does nothing with all that the SDK exports, and
+# DO_NOTHING_TRIMMED_WASM, the same trimmed as the plugin is.
 build_do_nothing() {
     need_wasm
     wasm_cargo build --quiet --release -p do-nothing || die "the filter that does nothing does not compile (see above)"
     DO_NOTHING_WASM=$(target_dir)/wasm/wasm32-unknown-unknown/release/do_nothing.wasm
-    export DO_NOTHING_WASM
+    trim_plugin "$DO_NOTHING_WASM"
+    DO_NOTHING_TRIMMED_WASM=$trimmed_file
+    export DO_NOTHING_WASM DO_NOTHING_TRIMMED_WASM
 }
 
 # Sets and exports HOSTCALLS: a file with how many calls to the host a request costs, by variant.

@@ -21,7 +21,7 @@ test_native() {
     need_rust
     # What gatectl takes a curl line for is compared with what curl sends.
     need_curl
-    step cargo test -p gate -p gatectl -p wasm-info -p bench "$@"
+    step cargo test -p gate -p gatectl -p wasm-info -p bench -p scaling "$@"
 }
 
 # The same core and corpus, as the code that ships: compiled for wasm32.

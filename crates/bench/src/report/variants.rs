@@ -46,7 +46,14 @@ const VARIANTS: &[Variant<'static>] = &[
         "do_nothing",
         Kind::Baseline,
         "filter that does nothing",
-        "Envoy with a wasm filter of the same SDK and compiler flags that looks at nothing (`crates/do-nothing`)",
+        "Envoy with a wasm filter of the same SDK and compiler flags that looks at nothing (`crates/do-nothing`); the SDK \
+         exports all callbacks, and Envoy calls them",
+    ),
+    variant(
+        "do_nothing_trimmed",
+        Kind::Baseline,
+        "does nothing, trimmed",
+        "the same, trimmed as the gateway is: without the callbacks that it has no use for",
     ),
     variant(
         "hit",
@@ -106,11 +113,18 @@ const VARIANTS: &[Variant<'static>] = &[
         "ext_authz with a request without a token: it asks, and the auth service says no",
     ),
     variant(
+        "chain_keptn",
+        Kind::Alternative,
+        "Envoy → nginx, as Keptn has it",
+        "Envoy before nginx, which asks the auth service about each request (`auth_request`): what Keptn's users have, with \
+         a connection of its own for each request to a service, as in Keptn 0.6.2; only the access log is off",
+    ),
+    variant(
         "chain",
         Kind::Alternative,
         "Envoy → nginx",
-        "Envoy before nginx, which asks the auth service about each request (`auth_request`): what Keptn's users have; \
-         here without its access log and with connections kept",
+        "Envoy before nginx, which asks the auth service about each request (`auth_request`), with its best settings: \
+         connections to the services are kept",
     ),
     variant(
         "chain_cached",

@@ -19,8 +19,10 @@ pub(crate) enum Filter {
     None,
     /// A filter of Envoy's own, as YAML.
     Native(&'static str),
-    /// The filter that does nothing.
+    /// The filter that does nothing, with all callbacks that the SDK exports.
     DoNothing,
+    /// The same, without the callbacks that ours does not export either.
+    DoNothingTrimmed,
     /// The filter, with this configuration.
     Ours(Value),
 }
@@ -127,7 +129,7 @@ pub(crate) fn options(cores: Cores) -> Options {
 /// Envoy's configuration.
 ///
 /// # Errors
-/// `$PLUGIN_WASM` or `$DO_NOTHING_WASM` is not set.
+/// The variable that names the plugin is not set.
 pub(crate) fn bootstrap(filter: &Filter, upstreams: Upstreams) -> Result<Bootstrap> {
     let bootstrap = Bootstrap::from_yaml(ENVOY)
         .cluster("api-service", upstreams.auth)
@@ -136,6 +138,7 @@ pub(crate) fn bootstrap(filter: &Filter, upstreams: Upstreams) -> Result<Bootstr
         Filter::None => return Ok(bootstrap),
         Filter::Native(filter) => (yaml::to_json(filter), None),
         Filter::DoNothing => (wasm("DO_NOTHING_WASM", &json!({}))?, None),
+        Filter::DoNothingTrimmed => (wasm("DO_NOTHING_TRIMMED_WASM", &json!({}))?, None),
         Filter::Ours(configuration) => (wasm("PLUGIN_WASM", configuration)?, Some(yaml::to_json(OUR_ROUTES))),
     };
     Ok(bootstrap.listener("gateway", |listener| {

@@ -64,6 +64,7 @@ pub(crate) fn all() -> Vec<Variant> {
     vec![
         quick(Variant { token: None, ..other("bare", Chain::Envoy(Filter::None)) }),
         quick(Variant { token: None, ..other("do_nothing", Chain::Envoy(Filter::DoNothing)) }),
+        quick(Variant { token: None, ..other("do_nothing_trimmed", Chain::Envoy(Filter::DoNothingTrimmed)) }),
         // All defaults: throttle, counters and the limit of bodies are on.
         quick(of_ours("hit", json!({}))),
         Variant {
