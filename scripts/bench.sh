@@ -57,8 +57,8 @@ need_load() {
 # DO_NOTHING_TRIMMED_WASM, the same trimmed as the plugin is.
 build_do_nothing() {
     need_wasm
-    wasm_cargo build --quiet --release -p do-nothing || die "the filter that does nothing does not compile (see above)"
-    DO_NOTHING_WASM=$(target_dir)/wasm/wasm32-unknown-unknown/release/do_nothing.wasm
+    wasm_cargo build --quiet --profile plugin -p do-nothing || die "the filter that does nothing does not compile (see above)"
+    DO_NOTHING_WASM=$(target_dir)/wasm/wasm32-unknown-unknown/plugin/do_nothing.wasm
     trim_plugin "$DO_NOTHING_WASM"
     DO_NOTHING_TRIMMED_WASM=$trimmed_file
     export DO_NOTHING_WASM DO_NOTHING_TRIMMED_WASM

@@ -9,7 +9,7 @@ compile_plugin() {
     scratch_dir
     messages=$scratch/cargo.json
     KEPTN_GATEWAY_COMMIT=$(git describe --always --dirty 2>/dev/null || echo unknown) \
-        wasm_cargo build --release -p keptn-gateway --message-format=json-render-diagnostics "$@" >"$messages" ||
+        wasm_cargo build --profile plugin -p keptn-gateway --message-format=json-render-diagnostics "$@" >"$messages" ||
         die "the filter does not compile (see above)"
     artifact=$(grep '"reason":"compiler-artifact"' "$messages" | grep '"kind":\["cdylib"\]' | grep 'keptn_gateway\.wasm"') ||
         die "cargo reported no plugin"
