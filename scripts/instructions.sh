@@ -11,7 +11,7 @@ bench_instructions() { # [CASE…]
     target=$(instructions_target)
     say "instructions: for $target"
     CARGO_ENCODED_RUSTFLAGS=$(join_flags --cfg 'sha2_256_backend="soft"') \
-        step cargo bench --quiet -p gate --bench instructions --target "$target" -- "$@"
+        step cargo bench --quiet --profile counted -p gate --bench instructions --target "$target" -- "$@"
 }
 
 test_instructions() { bench_instructions "$@"; }

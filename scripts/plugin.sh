@@ -23,7 +23,9 @@ compile_plugin() {
 # trim_plugin FILE: sets trimmed_file, which is FILE without what Envoy would call for nothing.
 trimmed_file=
 trim_plugin() {
-    trimmed_file=${1%.wasm}.trimmed.wasm
+    # Where no other build writes: what is checked is what is shipped.
+    scratch_dir
+    trimmed_file=$(mktemp --suffix=.wasm "$scratch/trimmed.XXXXXX")
     cargo run --quiet -p wasm-info -- trim "$1" "$trimmed_file" || die "$1 cannot be trimmed (see above)"
 }
 

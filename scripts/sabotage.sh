@@ -20,7 +20,7 @@ list=$PWD/tests/sabotage/edits.txt
 # A target folder of its own, so that neither this nor ordinary work has to wait for the other or compile anew.
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}/sabotage
 # The plugin is compiled once for each edit of it, and only to be tested.
-export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1
+export CARGO_PROFILE_PLUGIN_LTO=off CARGO_PROFILE_PLUGIN_CODEGEN_UNITS=16 CARGO_PROFILE_PLUGIN_OPT_LEVEL=1
 # A test that an edit makes hang is ended.
 limit=300
 
@@ -67,11 +67,11 @@ needs_envoy() { [[ $1 == *'--test envoy '* || $1 == *'--test corpus_envoy '* ]];
 # Whether it is a case of the instruction bench, and no test of cargo's.
 is_counted() { [[ $1 == 'bench instructions '* ]]; }
 
-# run_count CASE: as run_test. Ceilings hold for the code as it is compiled to be shipped.
+# run_count CASE: as run_test. Ceilings hold for code as it is compiled to be shipped.
 run_count() {
     (
         cd "$tree"
-        unset CARGO_PROFILE_RELEASE_LTO CARGO_PROFILE_RELEASE_CODEGEN_UNITS CARGO_PROFILE_RELEASE_OPT_LEVEL
+        unset CARGO_PROFILE_PLUGIN_LTO CARGO_PROFILE_PLUGIN_CODEGEN_UNITS CARGO_PROFILE_PLUGIN_OPT_LEVEL
         ./build.sh bench instructions "$1"
     ) >"$log" 2>&1 && return
     if grep -q '^no case ' "$log"; then return 3; fi

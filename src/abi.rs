@@ -67,7 +67,7 @@ pub(crate) fn pairs(bytes: &[u8]) -> Result<Vec<(&str, &[u8])>, Failed> {
     for lengths in lengths {
         pairs.push(pair(lengths).ok_or(Failed)?);
     }
-    Ok(pairs)
+    if rest.is_empty() { Ok(pairs) } else { Err(Failed) }
 }
 
 /// Sets a property of one name, which is filter state below `wasm.`.

@@ -226,7 +226,7 @@ impl Filter {
     }
 
     /// Answers the request that the host's calls act on. A refusal is counted here, where the verdict is carried
-    /// out, because the reply comes back to response callbacks like an upstream's.
+    /// out: nothing else of a reply comes by here.
     fn reply(&self, reply: Reply) -> Action {
         if let Some(denial) = reply.denial() {
             let reason = denial.reason();

@@ -152,7 +152,7 @@ pub(crate) fn record(histogram: u32, value: u64) -> Result<(), Failed> {
     Ok(hostcalls::record_metric(histogram, value)?)
 }
 
-/// Answers the request. The answer comes back to the filter's own response callbacks, so it has none.
+/// Answers the request. The answer goes through the filter's own response callbacks too, which are not exported.
 pub(crate) fn reply(response: &Response) -> Result<(), Failed> {
     abi::send_local_response(response.status, &response.details, &response.headers, &response.body)
 }

@@ -42,7 +42,7 @@ impl Stream {
 impl Context for Stream {}
 
 /// The request is over. Envoy says so by a callback too, just before it deletes the context, and one call less is one
-/// call less.
+/// call less. Nothing here may call the host: the SDK has not made this the active context.
 impl Drop for Stream {
     fn drop(&mut self) {
         if let Some(filter) = &self.filter {

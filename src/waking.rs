@@ -7,7 +7,7 @@ use gate::authn::StreamId;
 use gate::gate::{Verdict, Woken};
 
 /// How many verdicts one callback carries out. Envoy answers requests after the callback, each inside of the one before,
-/// and every answer comes back to the VM: with about 300 its stack is at its end, and the VM is dead
+/// and with each the VM hears of a stream's end: with about 300 its stack is at its end, and the VM is dead
 /// (`many_who_wait_for_one_answer_do_not_kill_the_vm`).
 const AT_ONCE: usize = 32;
 

@@ -489,6 +489,7 @@ describe('header pairs that are not what the ABI says refuse the request', () =>
         'cut short in the number': (bytes) => bytes.subarray(0, 3),
         'cut short in the lengths': (bytes) => bytes.subarray(0, 4 + 8 * number(bytes) - 1),
         'cut short in the last value': (bytes) => bytes.subarray(0, bytes.length - 1),
+        'with a byte behind the last value': (bytes) => Buffer.concat([bytes, Buffer.alloc(1)]),
         'of a number without end': (bytes) => void bytes.writeUInt32LE(0xffffffff, 0),
         'of a number that is one too many': (bytes) => void bytes.writeUInt32LE(number(bytes) + 1, 0),
         'of a length without end': (bytes) => void bytes.writeUInt32LE(0xffffffff, 4),

@@ -454,6 +454,7 @@ mod tests {
             ("/a:b/c", "/a%3Ab", "/c"),
             ("/x/a%2Bb/", "/x/a+b", "/"),
             ("/x/y", "", "/x/y"),
+            ("/xy/z", "/x", "/xy/z"),
         ] {
             let path = CanonicalPath::read(Field::Once(path.as_bytes())).unwrap();
             assert_eq!(path.without(prefix).target(), rest, "{path:?}");

@@ -66,6 +66,8 @@ pub fn read(wasm: &[u8]) -> Result<Info, wasmparser::BinaryReaderError> {
             _ => {}
         }
     }
+    let missing = CALLED.iter().filter(|name| !info.functions.iter().any(|function| function == *name));
+    info.problems.extend(missing.map(|name| format!("it does not export the function {name}")));
     Ok(info)
 }
 
@@ -79,28 +81,33 @@ fn given(module: &str, name: &str) -> bool {
     }
 }
 
-/// What Envoy calls, and our filter has something to say to. A build with the feature `trap` exports one more, so that it
-/// is refused here.
+/// What Envoy calls, and our filter has something to say to: no more is shipped, and no less.
 ///
-/// Envoy calls what a plugin exports, for every request, and each call costs (docs/benchmarks.md). The SDK exports every
-/// callback of the ABI. A context is forgotten when it is deleted, which Envoy does right after it says that the stream is
-/// done; so that callback is not needed either.
+/// Envoy calls what a plugin exports, for every request, and each call costs (docs/benchmarks.md); the SDK exports every
+/// callback of the ABI. What is *not* exported is a silent yes: without `proxy_on_request_headers` everything would pass.
+/// A context is forgotten when it is deleted, which Envoy does right after it says that the stream is done; so that
+/// callback is not needed. The one for connections no HTTP filter gets; a network filter would, and ours in its place
+/// traps there instead of letting bytes through.
+///
+/// A build with the feature `trap` exports one more, so that it is refused here.
+const CALLED: [&str; 13] = [
+    "_initialize",
+    "malloc",
+    "proxy_abi_version_0_2_1",
+    "proxy_on_configure",
+    "proxy_on_context_create",
+    "proxy_on_delete",
+    "proxy_on_http_call_response",
+    "proxy_on_new_connection",
+    "proxy_on_request_body",
+    "proxy_on_request_headers",
+    "proxy_on_request_trailers",
+    "proxy_on_tick",
+    "proxy_on_vm_start",
+];
+
 fn called(function: &str) -> bool {
-    matches!(
-        function,
-        "_initialize"
-            | "malloc"
-            | "proxy_abi_version_0_2_1"
-            | "proxy_on_configure"
-            | "proxy_on_context_create"
-            | "proxy_on_delete"
-            | "proxy_on_http_call_response"
-            | "proxy_on_request_body"
-            | "proxy_on_request_headers"
-            | "proxy_on_request_trailers"
-            | "proxy_on_tick"
-            | "proxy_on_vm_start"
-    )
+    CALLED.contains(&function)
 }
 
 impl fmt::Display for Info {
@@ -143,6 +150,19 @@ mod tests {
         .concat()
     }
 
+    /// What must not be shipped of what is there.
+    fn surplus(info: &Info) -> Vec<&String> {
+        info.problems.iter().filter(|problem| !problem.contains("does not export")).collect()
+    }
+
+    #[test]
+    fn a_callback_that_is_missing_is_a_problem() {
+        let info = read(&module("env", "proxy_log", 0, "proxy_on_request_headers")).unwrap();
+        assert_eq!(info.problems.len(), CALLED.len() - 1, "{info:?}");
+        assert!(info.problems.contains(&"it does not export the function proxy_on_delete".to_owned()));
+        assert!(!info.problems.concat().contains("proxy_on_request_headers"));
+    }
+
     #[test]
     fn what_envoy_gives_passes() {
         for (from, name) in [
@@ -153,7 +173,7 @@ mod tests {
             let info = read(&module(from, name, 0, "proxy_on_tick")).unwrap();
             assert_eq!(info.imports, [(from.to_owned(), name.to_owned())]);
             assert_eq!(info.functions, ["proxy_on_tick"]);
-            assert_eq!(info.problems, Vec::<String>::new());
+            assert!(surplus(&info).is_empty(), "{info:?}");
         }
     }
 
@@ -167,7 +187,7 @@ mod tests {
             ("__wbindgen_placeholder__", "__wbindgen_describe", 0),
         ] {
             let info = read(&module(from, name, kind, "proxy_on_tick")).unwrap();
-            assert_eq!(info.problems.len(), 1, "{from}.{name}: {info:?}");
+            assert_eq!(surplus(&info).len(), 1, "{from}.{name}: {info:?}");
             assert!(info.problems.concat().contains(&format!("{from}.{name}")));
         }
     }
@@ -175,7 +195,7 @@ mod tests {
     #[test]
     fn a_function_that_is_not_to_be_called_is_a_problem() {
         let info = read(&module("env", "proxy_log", 0, "trap")).unwrap();
-        assert_eq!(info.problems, ["it exports the function trap, which is not to be called"]);
+        assert_eq!(surplus(&info), ["it exports the function trap, which is not to be called"]);
     }
 
     #[test]

@@ -239,7 +239,17 @@ pub(super) fn others(data: &Data) -> String {
 
 /// The few lines that README shows.
 pub(super) fn readme(data: &Data) -> String {
-    const SHOWN: [&str; 7] = ["bare", "do_nothing", "hit", "refused", "lua", "ext_authz", "chain"];
+    const SHOWN: [&str; 9] = [
+        "bare",
+        "do_nothing",
+        "do_nothing_trimmed",
+        "hit",
+        "refused",
+        "lua",
+        "ext_authz",
+        "chain_keptn",
+        "chain",
+    ];
     let shown = variants::measured(data).into_iter().filter(|variant| SHOWN.contains(&variant.name));
     let row = |variant: variants::Variant<'_>| {
         let bare = data.rounds("bare", 0., CPU);

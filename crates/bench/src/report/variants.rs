@@ -117,7 +117,8 @@ const VARIANTS: &[Variant<'static>] = &[
         Kind::Alternative,
         "Envoy → nginx, as Keptn has it",
         "Envoy before nginx, which asks the auth service about each request (`auth_request`): what Keptn's users have, with \
-         a connection of its own for each request to a service, as in Keptn 0.6.2; only the access log is off",
+         a connection of its own for each request to a service, as in Keptn 0.6.2, and without its access log; else as \
+         the next one",
     ),
     variant(
         "chain",
@@ -189,7 +190,7 @@ const EXPERIMENTS: &[Experiment<'static>] = &[
         title: "CPU per request against cached tokens",
         x: "tokens used in turn",
         metric: CPU,
-        what: "Cache hits, by more and more tokens in turn. For it `auth.allow_entries` is raised to hold all of them, \
+        what: "Cache hits, by more and more tokens in turn, in this order and in one process. For it `auth.allow_entries` is raised to hold all of them, \
                `auth.allow` so that none ends meanwhile, and the throttle is off.",
     },
     Experiment {
@@ -197,7 +198,8 @@ const EXPERIMENTS: &[Experiment<'static>] = &[
         title: "CPU per request against headers",
         x: "request headers",
         metric: CPU,
-        what: "A cache hit, with more and more request headers. Envoy itself needs longer for them too.",
+        what: "A cache hit, with more and more request headers, of which there are nine at least. Envoy itself needs longer \
+               for them too.",
     },
     Experiment {
         name: "memory_full",
@@ -230,8 +232,16 @@ const EXPERIMENTS: &[Experiment<'static>] = &[
                the cache of wrong tokens as well.",
     },
     Experiment {
+        name: "reconfigure",
+        title: "Configuration to first request, in a VM that runs",
+        x: "routes of one's own",
+        metric: START,
+        what: "From handing Envoy another configuration for a filter that it has already, as after a change, to the first \
+               answer by it: a root context in each VM, reading the configuration, one check. In ms.",
+    },
+    Experiment {
         name: "start",
-        title: "Configuration to first request",
+        title: "Configuration to first request, in a VM that has to be started",
         x: "routes of one's own",
         metric: START,
         what: "From handing the configuration to a running Envoy, which has no filter yet, to the first answer: reading and \

@@ -75,6 +75,17 @@ pub(crate) fn cpu_ns(pids: &[u32]) -> Result<u64> {
     pids.iter().map(|pid| cpu_ns_of(*pid)).sum()
 }
 
+/// What they have used since they had used `before`.
+///
+/// # Errors
+/// A process or a thread has ended, or the kernel counts nothing.
+pub(crate) fn cpu_ns_since(before: u64, pids: &[u32]) -> Result<u64> {
+    let used = cpu_ns(pids)?.checked_sub(before).filter(|used| *used > 0);
+    used.ok_or_else(|| {
+        Error::new("the proxy has used no CPU time, or less than before: a thread of it has ended")
+    })
+}
+
 fn cpu_ns_of(pid: u32) -> Result<u64> {
     let ended = || Error::new(format!("process {pid} of the proxy has ended"));
     if !Path::new("/proc/self/schedstat").exists() {

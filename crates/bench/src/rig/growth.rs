@@ -7,7 +7,7 @@
 use crate::rig::{
     arguments::Arguments,
     connection::fill,
-    cores::{Cores, cpu_ns},
+    cores::{Cores, cpu_ns, cpu_ns_since},
     load::{Load, Token},
     machine,
     measure::{CONNECTIONS, Plan, judge},
@@ -206,7 +206,7 @@ fn cost(plan: &Plan<'_>, proxies: &Proxies, load: &Load) -> Result<f64> {
     let wrk = Wrk { connections: CONNECTIONS, seconds: plan.closed_s, run: 1 };
     let before = cpu_ns(&pids)?;
     let answers = wrk.run(plan.directory, proxies.address(), load)?.answers;
-    let used = cpu_ns(&pids)? - before;
+    let used = cpu_ns_since(before, &pids)?;
     judge("the closed loop", &answers, load)?;
     Ok(used as f64 / 1000.0 / answers.count() as f64)
 }

@@ -3,7 +3,7 @@
 use crate::rig::{
     bursts,
     checks::check,
-    cores::{Cores, cpu_ns, rss_mib},
+    cores::{Cores, cpu_ns, cpu_ns_since, rss_mib},
     load::{Answers, Load},
     open_loop,
     proxies::Proxies,
@@ -76,7 +76,7 @@ async fn measure_loops(
 
     let (cpu, checks) = (cpu_ns(&pids)?, services.checks().await?);
     let closed = Wrk { seconds: plan.closed_s, run: 2, ..wrk }.run(plan.directory, target, load)?;
-    let (cpu, checks) = (cpu_ns(&pids)? - cpu, services.checks().await? - checks);
+    let (cpu, checks) = (cpu_ns_since(cpu, &pids)?, services.checks().await? - checks);
     judge("the closed loop", &closed.answers, load)?;
     let rss = rss_mib(&pids)?;
 
@@ -101,7 +101,7 @@ async fn measure_bursts(load: &Load, services: &mut Services, proxies: &Proxies)
     judge("the warm-up", &warm_up.answers, load)?;
     let (cpu, checks) = (cpu_ns(&pids)?, services.checks().await?);
     let bursts = bursts::run(target, BURST, BURSTS, 2).await?;
-    let (cpu, checks) = (cpu_ns(&pids)? - cpu, services.checks().await? - checks);
+    let (cpu, checks) = (cpu_ns_since(cpu, &pids)?, services.checks().await? - checks);
     judge("the bursts", &bursts.answers, load)?;
     let quantile = |share| open_loop::quantile(&bursts.latencies, share).as_secs_f64() * 1e6;
     let count = bursts.answers.count() as f64;

@@ -62,8 +62,9 @@ pub(crate) async fn run(
     }
     let mut open = idle.len();
     let period = Duration::from_secs(1) / rate;
-    let timer = timer(period).map_err(Error::during("setting a timer"))?;
+    // First the time, then the timer: no tick comes before a request is due.
     let start = Instant::now() + period;
+    let timer = timer(period).map_err(Error::during("setting a timer"))?;
     let mut due = VecDeque::new();
     let (mut scheduled, mut over) = (0, 0);
     let mut under_way = JoinSet::new();

@@ -34,7 +34,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
         variants.retain(|variant| variant.is_quick);
     }
     let (time, least) = if arguments.quick { (TIME_QUICK, LEAST_ROUNDS_QUICK) } else { (TIME, LEAST_ROUNDS) };
-    let machine = machine::describe(arguments, cores, &settings(&plan))?;
+    let mut machine = machine::describe(arguments, cores, &settings(&plan))?;
     eprintln!(
         "seed {}; the proxy on core {}, load and services on core {}",
         arguments.seed, cores.proxy, cores.load
@@ -43,6 +43,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
 
     let mut random = fastrand::Rng::with_seed(arguments.seed);
     let mut samples = output::hostcalls()?;
+    samples.retain(|sample| variants.iter().any(|variant| variant.name == sample.variant));
     let mut thrown_away = Vec::new();
     let start = Instant::now();
     let mut longest = Duration::ZERO;
@@ -73,6 +74,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
         }
         longest = longest.max(begin.elapsed());
     }
+    let gone = if thrown_away.is_empty() { "nothing".to_owned() } else { thrown_away.join(", ") };
+    machine.settings.insert("thrown away".to_owned(), gone);
     output::write(&arguments.out, "samples", &samples, &machine)?;
     println!("{}", report::summary(&samples, &machine));
     Ok(output::nothing_thrown_away(&thrown_away))

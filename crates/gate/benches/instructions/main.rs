@@ -7,7 +7,7 @@
 //! program. The target is musl's, whose library comes with the compiler; glibc's differs by version and chooses its
 //! `memcpy` by the CPU. SHA-256 is compiled without the CPU's own instructions, which wasm32 does not have either. The
 //! allocator is dlmalloc, as there; the lock around it is not there. Seeds are fixed, and the environment is empty. It
-//! is still not the code that ships: it says what becomes more and what becomes less, and `./build.sh bench` what
+//! is compiled for size, as the filter is. It is still not the code that ships: it says what becomes more and what becomes less, and `./build.sh bench` what
 //! that is in time.
 //!
 //! gungraun 0.20 (once iai-callgrind) was looked at first, and is more than is needed: its runner has to be installed
@@ -116,7 +116,7 @@ fn count(case: &Case, program: &Path, folder: &Path, out: &Path) -> Result<Line,
         calls.trim().parse().map_err(|_| format!("{name}: the number of calls is missing: {calls}"))?;
     let written = std::fs::read_to_string(out).map_err(|error| format!("{}: {error}", out.display()))?;
     let total = counted(&written).ok_or_else(|| {
-        format!("{name}: nothing was counted: the program has no symbols (strip in [profile.bench])")
+        format!("{name}: nothing was counted: the program has no symbols (strip in [profile.counted])")
     })?;
     Ok(Line::new(name, total, calls, CEILINGS))
 }

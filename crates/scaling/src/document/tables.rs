@@ -37,7 +37,7 @@ pub(super) fn rules() -> String {
     let wave = Pair { rate: 1e6, allow: 30.0 }.cycle() / probe_pause();
     row(
         "the wave when the service is back, with the defaults",
-        format!("{wave:.1} × the steady rate, for 5 s"),
+        format!("{wave:.1} × the steady rate, for 4.5 s"),
     );
     table
 }
@@ -118,7 +118,7 @@ pub(super) fn example() -> String {
     line("an outage", format!("{all} / 4.5 = {:.0} checks per second", all / probe_pause()));
     line(
         "it is back",
-        format!("{} / 4.5 = {:.0} checks per second, for 5 s", plan.pairs(), plan.after_outage()),
+        format!("{} / 4.5 = {:.0} checks per second, for 4.5 s", plan.pairs(), plan.after_outage()),
     );
     text.push_str("```\n");
     text
