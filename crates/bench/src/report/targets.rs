@@ -1,6 +1,6 @@
 //! What is to be reached, and whether it is.
 
-use crate::stats::{Estimate, difference, ratio};
+use crate::stats::{Estimate, Rounds, difference, ratio};
 
 use super::Data;
 use super::variants::{CPU, MEMORY, START};
@@ -30,11 +30,16 @@ enum Measure {
     Growth { variant: &'static str, from: f64, to: f64 },
     /// How much more memory a variant needs than another, wherever both were measured at the same x.
     Memory { variant: &'static str, over: &'static str },
+    /// How much more memory one more VM with full caches needs than one more that does nothing.
+    Vm,
     /// A metric by itself.
     Alone { metric: &'static str, variant: &'static str },
     /// The plugin's size; nothing scatters.
     PluginGzipped,
 }
+
+/// The most workers that memory is measured with.
+const MANY_WORKERS: f64 = 8.;
 
 /// One target.
 #[derive(Clone, Copy, Debug)]
@@ -133,7 +138,16 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         unit: "MiB",
         ..target(
-            "memory of a VM with both halves of the cache full, over the filter that does nothing",
+            "memory of one more VM with both halves of the cache full, over one that does nothing",
+            Measure::Vm,
+            Side::AtMost,
+            8.,
+        )
+    },
+    Target {
+        unit: "MiB",
+        ..target(
+            "… and of the whole Envoy with one worker, V8's compiled code included",
             Measure::Memory { variant: "memory_full/ours", over: "memory_full/do_nothing" },
             Side::AtMost,
             8.,
@@ -174,6 +188,7 @@ impl Target {
                 let at = |x| difference(&data.rounds(variant, x, MEMORY), &data.rounds(over, x, MEMORY));
                 data.xs(variant, MEMORY).into_iter().rev().find_map(at)
             }
+            Measure::Vm => difference(&one_more_vm(data, "ours"), &one_more_vm(data, "do_nothing")),
             Measure::Alone { metric, variant } => {
                 Estimate::of(&data.rounds(variant, 0., metric).into_values().collect::<Vec<_>>())
             }
@@ -188,7 +203,7 @@ impl Target {
     pub(super) fn command(&self) -> &'static str {
         match self.measure {
             Measure::Ratio { .. } | Measure::PluginGzipped => "./build.sh bench",
-            Measure::Growth { .. } | Measure::Memory { .. } => "./build.sh bench growth",
+            Measure::Growth { .. } | Measure::Memory { .. } | Measure::Vm => "./build.sh bench growth",
             Measure::Alone { .. } => "./build.sh bench start",
         }
     }
@@ -205,6 +220,19 @@ impl Target {
             },
         }
     }
+}
+
+/// What one more worker's VM takes, with full caches: what more workers add, and what filling the caches of one adds.
+fn one_more_vm(data: &Data, name: &str) -> Rounds {
+    let of_workers = |x| data.rounds(&format!("memory_workers/{name}"), x, MEMORY);
+    let (one, many) = (of_workers(1.), of_workers(MANY_WORKERS));
+    let full = format!("memory_full/{name}");
+    let full = data.xs(&full, MEMORY).into_iter().next_back().map(|x| data.rounds(&full, x, MEMORY));
+    let vm = |(round, full): (u32, f64)| {
+        let (one, many) = (one.get(&round)?, many.get(&round)?);
+        Some((round, (full - one) + (many - one) / (MANY_WORKERS - 1.)))
+    };
+    full.unwrap_or_default().into_iter().filter_map(vm).collect()
 }
 
 #[cfg(test)]

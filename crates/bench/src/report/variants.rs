@@ -209,6 +209,14 @@ const EXPERIMENTS: &[Experiment<'static>] = &[
         what: "As many good and wrong tokens as the defaults have room for, the wrong ones from as many addresses.",
     },
     Experiment {
+        name: "memory_workers",
+        title: "Memory against workers",
+        x: "workers",
+        metric: MEMORY,
+        what: "Each worker has a VM of its own, and Envoy's main thread another. V8's compiled code is shared by all of them: \
+               what one more line adds is what one more VM takes, before it remembers anything.",
+    },
+    Experiment {
         name: "memory_tokens",
         title: "Memory against remembered tokens",
         x: "remembered tokens",

@@ -1,4 +1,4 @@
-//! The run that shows what cost and memory do when something grows: routes, cached tokens, headers, flights, addresses.
+//! The run that shows what cost and memory do when something grows: routes, cached tokens, headers, flights, addresses, workers.
 //!
 //! Cost, in rounds: `routes/ours`, `tokens/ours`, and `headers/{ours,do_nothing,bare}`, each with
 //! `cpu_us_per_request` by x. What is compared is of one round. Memory: `memory_*/{ours,do_nothing}` with `rss_mib` by x,
@@ -49,12 +49,13 @@ enum Kind {
 
 /// An interval around a median needs six rounds. Memory hardly changes from one to the next, so where no target stands one
 /// will do.
-const EXPERIMENTS: [Experiment; 8] = [
+const EXPERIMENTS: [Experiment; 9] = [
     Experiment { name: "routes", rounds: 9, kind: Kind::Routes },
     Experiment { name: "tokens", rounds: 6, kind: Kind::Tokens },
     Experiment { name: "headers", rounds: 6, kind: Kind::Headers },
     Experiment { name: "memory_tokens", rounds: 1, kind: Kind::Memory(memory::Kind::Tokens) },
     Experiment { name: "memory_full", rounds: 6, kind: Kind::Memory(memory::Kind::Full) },
+    Experiment { name: "memory_workers", rounds: 6, kind: Kind::Memory(memory::Kind::Workers) },
     Experiment { name: "memory_addresses", rounds: 1, kind: Kind::Memory(memory::Kind::Addresses) },
     Experiment { name: "memory_flights", rounds: 1, kind: Kind::Memory(memory::Kind::Flights) },
     // How long the warm-up has to be. Done when it is asked for: --only warmth --rounds 5.

@@ -32,6 +32,8 @@ pub(crate) enum Kind {
     Addresses,
     /// Checks under way.
     Flights,
+    /// Nothing, by several workers.
+    Workers,
 }
 
 /// The defaults of `allow_entries` and `deny_entries`.
@@ -57,6 +59,7 @@ pub(crate) async fn measure(kind: Kind, plan: &Plan<'_>) -> Result<Points> {
         }
         Kind::Full => vec![(ALLOWED + DENIED, default)],
         Kind::Addresses => vec![(1000, default.clone()), (ADDRESSES, default.clone()), (50_000, default)],
+        Kind::Workers => vec![(1, default.clone()), (2, default.clone()), (4, default.clone()), (8, default)],
         Kind::Flights => vec![(64, waiting(256)), (FLIGHTS, waiting(256)), (1000, waiting(4096))],
     };
     let mut figures = Vec::new();
@@ -85,7 +88,8 @@ async fn after_load(kind: Kind, filter: Filter, x: u32, plan: &Plan<'_>) -> Resu
     let is_ours = matches!(filter, Filter::Ours(_));
     let services = Services::start().await?;
     let chain = Chain::Envoy(filter);
-    let proxies = Proxies::start_edited(&chain, services.upstreams(), plan.cores, trusting).await?;
+    let workers = if matches!(kind, Kind::Workers) { usize::try_from(x).unwrap_or(1) } else { 1 };
+    let proxies = Proxies::start_edited(&chain, services.upstreams(), plan.cores, workers, trusting).await?;
     let good = |count: u32| Load { token: Token::InTurn(count.into()), addresses: true, ..Load::HIT };
     // The filter that does nothing lets them through.
     let status = if is_ours { 401 } else { 200 };
@@ -99,6 +103,7 @@ async fn after_load(kind: Kind, filter: Filter, x: u32, plan: &Plan<'_>) -> Resu
             fill(proxies.address(), &good(ALLOWED), 2 * u64::from(ALLOWED)).await?;
         }
         Kind::Addresses => fill(proxies.address(), &wrong, x.into()).await?,
+        Kind::Workers => fill(proxies.address(), &good(1), 100).await?,
         Kind::Flights => unreachable!("flights are under way, not over"),
     }
     rss_mib(&proxies.pids())
@@ -108,7 +113,7 @@ async fn after_load(kind: Kind, filter: Filter, x: u32, plan: &Plan<'_>) -> Resu
 async fn with_flights(filter: Filter, count: u32, plan: &Plan<'_>) -> Result<f64> {
     let (silent, asked) = silent_service().await?;
     let upstreams = Upstreams { auth: silent, configuration: silent };
-    let proxies = Proxies::start_edited(&Chain::Envoy(filter), upstreams, plan.cores, trusting).await?;
+    let proxies = Proxies::start_edited(&Chain::Envoy(filter), upstreams, plan.cores, 1, trusting).await?;
     let load = Load { token: Token::New, addresses: true, ..Load::HIT };
     let mut clients = Vec::new();
     for n in 0..count {

@@ -71,10 +71,10 @@ impl Proxies {
     /// # Errors
     /// One does not start; with its log.
     pub(crate) async fn start(chain: &Chain, upstreams: Upstreams, cores: Cores) -> Result<Self> {
-        Self::start_edited(chain, upstreams, cores, |bootstrap| bootstrap).await
+        Self::start_edited(chain, upstreams, cores, 1, |bootstrap| bootstrap).await
     }
 
-    /// As [`Proxies::start`], with Envoy's configuration edited.
+    /// As [`Proxies::start`], with so many workers of Envoy, and its configuration edited.
     ///
     /// # Errors
     /// As [`Proxies::start`].
@@ -82,8 +82,10 @@ impl Proxies {
         chain: &Chain,
         upstreams: Upstreams,
         cores: Cores,
+        workers: usize,
         edit: impl FnOnce(Bootstrap) -> Bootstrap,
     ) -> Result<Self> {
+        let options = Options { concurrency: workers, ..options(cores) };
         let nginx = match chain {
             Chain::Envoy(_) => None,
             Chain::EnvoyAndNginx(auth) | Chain::Nginx(auth) => {
@@ -97,7 +99,7 @@ impl Proxies {
         };
         let envoy = match chain {
             Chain::Nginx(_) => None,
-            _ => Some(Envoy::start_with(&edit(bootstrap(filter, upstreams)?), &options(cores)).await?),
+            _ => Some(Envoy::start_with(&edit(bootstrap(filter, upstreams)?), &options).await?),
         };
         Ok(Self { envoy, nginx })
     }
