@@ -18,17 +18,11 @@ use crate::rig::{
 };
 use bench::results::Sample;
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
 use testbed::{Error, Result};
-
-/// The run's time, which experiments with many rounds are sized for.
-const TIME: Duration = Duration::from_secs(8 * 60);
 
 const ROUTES: [u32; 4] = [10, 100, 300, 1000];
 const TOKENS: [u32; 4] = [1, 1000, 10_000, 100_000];
 const HEADERS: [u32; 4] = [9, 20, 40, 80];
-/// Seconds at full load since the start.
-const WARMTH: u32 = 10;
 
 /// What grows, and in how many rounds it is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -44,12 +38,11 @@ enum Kind {
     Tokens,
     Headers,
     Memory(memory::Kind),
-    Warmth,
 }
 
 /// An interval around a median needs six rounds. Memory hardly changes from one to the next, so where no target stands one
 /// will do.
-const EXPERIMENTS: [Experiment; 9] = [
+const EXPERIMENTS: [Experiment; 8] = [
     Experiment { name: "routes", rounds: 9, kind: Kind::Routes },
     Experiment { name: "tokens", rounds: 6, kind: Kind::Tokens },
     Experiment { name: "headers", rounds: 6, kind: Kind::Headers },
@@ -58,8 +51,6 @@ const EXPERIMENTS: [Experiment; 9] = [
     Experiment { name: "memory_workers", rounds: 6, kind: Kind::Memory(memory::Kind::Workers) },
     Experiment { name: "memory_addresses", rounds: 1, kind: Kind::Memory(memory::Kind::Addresses) },
     Experiment { name: "memory_flights", rounds: 1, kind: Kind::Memory(memory::Kind::Flights) },
-    // How long the warm-up has to be. Done when it is asked for: --only warmth --rounds 5.
-    Experiment { name: "warmth", rounds: 0, kind: Kind::Warmth },
 ];
 
 /// One figure at a time, by where it belongs.
@@ -81,7 +72,6 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
     let mut random = fastrand::Rng::with_seed(arguments.seed);
     let mut samples = Vec::new();
     let mut thrown_away = Vec::new();
-    let start = Instant::now();
     let rounds = experiments.iter().map(|experiment| arguments.rounds.unwrap_or(experiment.rounds)).max();
     for round in 1..=rounds.unwrap_or(0) {
         for Experiment { name, kind, rounds } in &experiments {
@@ -92,7 +82,6 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
                 Kind::Routes => routes(&plan, &mut random).await,
                 Kind::Tokens => tokens(&plan).await,
                 Kind::Headers => headers(&plan, &mut random).await,
-                Kind::Warmth => warmth(&plan, &mut random).await,
                 Kind::Memory(kind) => memory::measure(*kind, &plan).await,
             };
             match points {
@@ -110,7 +99,6 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
             }
         }
     }
-    eprintln!("{} s, meant for {} s", start.elapsed().as_secs(), TIME.as_secs());
     output::write(&arguments.out, "growth", &samples, &machine)?;
     println!("{}", output::medians(&samples));
     Ok(output::nothing_thrown_away(&thrown_away))
@@ -176,22 +164,6 @@ async fn headers(plan: &Plan<'_>, random: &mut fastrand::Rng) -> Result<Points> 
         for count in counts {
             let load = Load { extra_headers: count as usize - crate::rig::load::HEADERS, ..Load::HIT };
             points.push((name, count.into(), "cpu_us_per_request", cost(plan, &proxies, &load)?));
-        }
-    }
-    Ok(points)
-}
-
-/// The cost in each second after the start: V8 compiles the filter's code anew when it is hot, on the same core.
-async fn warmth(plan: &Plan<'_>, random: &mut fastrand::Rng) -> Result<Points> {
-    let mut variants =
-        [("bare", Filter::None), ("do_nothing", Filter::DoNothing), ("ours", Filter::Ours(json!({})))];
-    random.shuffle(&mut variants);
-    let mut points = Vec::new();
-    for (name, filter) in variants {
-        let services = Services::start().await?;
-        let proxies = Proxies::start(&Chain::Envoy(filter), services.upstreams(), plan.cores).await?;
-        for second in 1..=WARMTH {
-            points.push((name, second.into(), "cpu_us_per_request", cost(plan, &proxies, &Load::HIT)?));
         }
     }
     Ok(points)
