@@ -41,8 +41,8 @@ impl Stream {
 
 impl Context for Stream {}
 
-/// The request is over. Envoy says so by a callback too, just before it deletes the context, and one call less is one
-/// call less. Nothing here may call the host: the SDK has not made this the active context.
+/// The request is over. Envoy says so by a callback too, just before it deletes the context: that one is trimmed, because
+/// each costs a request (docs/benchmarks.md). Nothing here may call the host: the SDK has not made this the active context.
 impl Drop for Stream {
     fn drop(&mut self) {
         if let Some(filter) = &self.filter {
