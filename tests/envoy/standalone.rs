@@ -262,6 +262,8 @@ async fn short_of_memory_it_refuses_in_json_and_the_probes_are_answered() {
 
 /// How many connections envoy.yaml gives the probes.
 const PROBES: usize = 500;
+/// What they take at most, as envoy.yaml says.
+const PROBES_KIB: u64 = 20 << 10;
 
 /// A request for `/live` with so many bytes of headers, and without its end.
 fn unfinished(bytes: usize) -> Vec<u8> {
@@ -274,7 +276,7 @@ fn unfinished(bytes: usize) -> Vec<u8> {
 async fn large_headers_are_refused_on_the_probes_port_and_take_no_memory() {
     const CLIENTS: usize = 600;
     let bed = start(|bootstrap| bootstrap).await;
-    let head = unfinished(50 << 10);
+    let head = unfinished(100 << 10);
     let before = bed.envoy.rss_kib().unwrap();
     let mut clients = Vec::new();
     for _ in 0..CLIENTS {
@@ -296,7 +298,8 @@ async fn large_headers_are_refused_on_the_probes_port_and_take_no_memory() {
     };
     until("all large headers to be refused", refused).await.unwrap();
     let grown = bed.envoy.rss_kib().unwrap().saturating_sub(before);
-    assert!(grown < 10 << 10, "{grown} KiB more; all that was sent is {} KiB", CLIENTS * 50);
+    // Measured are 7 to 12 MiB, as the sockets happen to be read; without a buffer limit 52, nearly all that is sent.
+    assert!(grown < PROBES_KIB, "{grown} KiB more; all that was sent is {} KiB", CLIENTS * 100);
     // Envoy gives a client a moment to read its 431.
     let open = "connection_limit.probes.active_connections";
     bed.envoy.wait_for_counter(open, |count| count == 0).await.unwrap();
@@ -334,7 +337,7 @@ async fn the_probes_port_has_a_limit_of_its_own_and_nobody_keeps_its_places() {
     };
     read((PROBES * head.len()) as u64).await;
     let grown = patient.envoy.rss_kib().unwrap().saturating_sub(before);
-    assert!(grown < 10 << 10, "{grown} KiB more for {PROBES} connections");
+    assert!(grown < PROBES_KIB, "{grown} KiB more for {PROBES} connections");
     // One more is closed without a word; who comes to the gateway does not notice.
     let mut more = Raw::connect(patient.envoy.listener("probes")).await.unwrap();
     assert_eq!(more.read_to_end().await.unwrap(), b"");
