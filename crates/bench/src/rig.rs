@@ -20,5 +20,6 @@ mod proxies;
 pub(crate) mod run;
 mod services;
 pub(crate) mod start;
+mod turns;
 mod variant;
 mod wrk;

@@ -190,7 +190,7 @@ const EXPERIMENTS: &[Experiment<'static>] = &[
         title: "CPU per request against cached tokens",
         x: "tokens used in turn",
         metric: CPU,
-        what: "Cache hits, by more and more tokens in turn, in this order and in one process. For it `auth.allow_entries` is raised to hold all of them, \
+        what: "Cache hits, by more and more tokens in turn, each count in a process of its own. For it `auth.allow_entries` is raised to hold all of them, \
                `auth.allow` so that none ends meanwhile, and the throttle is off.",
     },
     Experiment {

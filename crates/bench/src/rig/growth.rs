@@ -7,18 +7,18 @@
 use crate::rig::{
     arguments::Arguments,
     connection::fill,
-    cores::{Cores, cpu_ns, cpu_ns_since},
+    cores::Cores,
     load::{Load, Token},
     machine,
-    measure::{CONNECTIONS, Plan, judge},
+    measure::{CONNECTIONS, Plan, WARM_UP_TURNS},
     memory, output,
     proxies::{Chain, Filter, Proxies},
     services::Services,
-    wrk::Wrk,
+    turns::{self, Entrant, Outcome},
 };
 use bench::results::Sample;
 use serde_json::{Value, json};
-use testbed::{Error, Result};
+use testbed::Result;
 
 const ROUTES: [u32; 4] = [10, 100, 300, 1000];
 const TOKENS: [u32; 4] = [1, 1000, 10_000, 100_000];
@@ -62,12 +62,10 @@ pub(crate) type Points = Vec<(&'static str, f64, &'static str, f64)>;
 /// The machine has one core, a tool is missing, or the results cannot be written.
 pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
     let cores = Cores::take()?;
-    let directory = tempfile::tempdir().map_err(Error::during("making a temporary directory"))?;
-    let plan = Plan::new(cores, arguments.rate, directory.path());
+    let plan = Plan::new(cores, arguments.rate);
     let mut experiments = EXPERIMENTS.to_vec();
     output::choose(&mut experiments, &arguments.only, |experiment| experiment.name)?;
-    let settings =
-        [("connections", CONNECTIONS.to_string()), ("closed loop", format!("{} s", plan.closed_s))];
+    let settings = [("connections", CONNECTIONS.to_string()), ("closed loop", turns::in_words(plan.turns))];
     let machine = machine::describe(arguments, cores, &settings)?;
     let mut random = fastrand::Rng::with_seed(arguments.seed);
     let mut samples = Vec::new();
@@ -80,7 +78,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
             }
             let points = match kind {
                 Kind::Routes => routes(&plan, &mut random).await,
-                Kind::Tokens => tokens(&plan).await,
+                Kind::Tokens => tokens(&plan, &mut random).await,
                 Kind::Headers => headers(&plan, &mut random).await,
                 Kind::Memory(kind) => memory::measure(*kind, &plan).await,
             };
@@ -117,69 +115,77 @@ pub(crate) fn configuration_with_routes(count: u32) -> Value {
     json!({ "upstreams": [{ "name": "extra" }], "routes": routes })
 }
 
-async fn routes(plan: &Plan<'_>, random: &mut fastrand::Rng) -> Result<Points> {
-    let mut counts = ROUTES;
-    random.shuffle(&mut counts);
-    let mut points = Vec::new();
-    for count in counts {
-        let services = Services::start().await?;
-        let chain = Chain::Envoy(Filter::Ours(configuration_with_routes(count)));
-        let proxies = Proxies::start(&chain, services.upstreams(), plan.cores).await?;
-        warm_up(plan, &proxies, &Load::HIT)?;
-        points.push(("ours", count.into(), "cpu_us_per_request", cost(plan, &proxies, &Load::HIT)?));
+async fn routes(plan: &Plan, random: &mut fastrand::Rng) -> Result<Points> {
+    let mut stands = Vec::new();
+    for count in ROUTES {
+        let stand = Stand::start(Filter::Ours(configuration_with_routes(count)), plan).await?;
+        stands.push((count, stand));
     }
-    Ok(points)
+    let entrants = stands.iter().map(|(count, stand)| ("ours", *count, stand.entrant(Load::HIT)));
+    costs(entrants.collect(), plan, random)
 }
 
-/// One process, whose cache is filled more and more; all its tokens are used in turn. So many are beyond the defaults,
-/// `allow_entries` is raised for it, and `allow` so that none ends meanwhile.
-async fn tokens(plan: &Plan<'_>) -> Result<Points> {
-    let services = Services::start().await?;
+/// Of each process all its tokens are used in turn. So many are beyond the defaults, `allow_entries` is raised for it, and
+/// `allow` so that none ends meanwhile.
+async fn tokens(plan: &Plan, random: &mut fastrand::Rng) -> Result<Points> {
     let configuration = json!({
         "auth": { "allow_entries": 131_072, "allow": "1h", "throttle": { "burst": 0 } },
     });
-    let chain = Chain::Envoy(Filter::Ours(configuration));
-    let proxies = Proxies::start(&chain, services.upstreams(), plan.cores).await?;
-    warm_up(plan, &proxies, &Load::HIT)?;
-    let mut points = Vec::new();
+    let load = |count: u32| Load { token: Token::InTurn(count.into()), ..Load::HIT };
+    let mut stands = Vec::new();
     for count in TOKENS {
-        let load = Load { token: Token::InTurn(count.into()), ..Load::HIT };
-        fill(proxies.address(), &load, count.into()).await?;
-        points.push(("ours", count.into(), "cpu_us_per_request", cost(plan, &proxies, &load)?));
+        let stand = Stand::start(Filter::Ours(configuration.clone()), plan).await?;
+        fill(stand.proxies.address(), &load(count), count.into()).await?;
+        stands.push((count, stand));
     }
-    Ok(points)
+    let entrants = stands.iter().map(|(count, stand)| ("ours", *count, stand.entrant(load(*count))));
+    costs(entrants.collect(), plan, random)
 }
 
-async fn headers(plan: &Plan<'_>, random: &mut fastrand::Rng) -> Result<Points> {
-    let mut variants =
-        [("bare", Filter::None), ("do_nothing", Filter::DoNothing), ("ours", Filter::Ours(json!({})))];
-    random.shuffle(&mut variants);
-    let mut points = Vec::new();
-    for (name, filter) in variants {
+async fn headers(plan: &Plan, random: &mut fastrand::Rng) -> Result<Points> {
+    let load = |count: u32| Load { extra_headers: count as usize - crate::rig::load::HEADERS, ..Load::HIT };
+    let mut stands = Vec::new();
+    for (name, filter) in
+        [("bare", Filter::None), ("do_nothing", Filter::DoNothing), ("ours", Filter::Ours(json!({})))]
+    {
+        stands.push((name, Stand::start(filter, plan).await?));
+    }
+    let entrants = stands
+        .iter()
+        .flat_map(|(name, stand)| HEADERS.map(|count| (*name, count, stand.entrant(load(count)))));
+    costs(entrants.collect(), plan, random)
+}
+
+/// An Envoy that is up, with what stands behind it.
+#[derive(Debug)]
+struct Stand {
+    proxies: Proxies,
+    _services: Services,
+}
+
+impl Stand {
+    async fn start(filter: Filter, plan: &Plan) -> Result<Self> {
         let services = Services::start().await?;
         let proxies = Proxies::start(&Chain::Envoy(filter), services.upstreams(), plan.cores).await?;
-        warm_up(plan, &proxies, &Load::HIT)?;
-        let mut counts = HEADERS;
-        random.shuffle(&mut counts);
-        for count in counts {
-            let load = Load { extra_headers: count as usize - crate::rig::load::HEADERS, ..Load::HIT };
-            points.push((name, count.into(), "cpu_us_per_request", cost(plan, &proxies, &load)?));
-        }
+        Ok(Self { proxies, _services: services })
     }
-    Ok(points)
+
+    fn entrant(&self, load: Load) -> Entrant {
+        Entrant { load, target: self.proxies.address(), pids: self.proxies.pids(), run: 1 }
+    }
 }
 
-fn warm_up(plan: &Plan<'_>, proxies: &Proxies, load: &Load) -> Result<()> {
-    cost(plan, proxies, load).map(drop)
-}
-
-/// CPU time per request of the proxy, at full load.
-fn cost(plan: &Plan<'_>, proxies: &Proxies, load: &Load) -> Result<f64> {
-    let pids = proxies.pids();
-    let wrk = Wrk { connections: CONNECTIONS, seconds: plan.closed_s, run: 1 };
-    let before = cpu_ns(&pids)?;
-    let answers = wrk.run(plan.directory, proxies.address(), load)?.answers;
-    let used = cpu_ns_since(before, &pids)?;
-    judge("the closed loop", &answers, load)?;
-    Ok(used as f64 / 1000.0 / answers.count() as f64)
+/// CPU time per request of all of these, side by side.
+fn costs(
+    entrants: Vec<(&'static str, u32, Entrant)>,
+    plan: &Plan,
+    random: &mut fastrand::Rng,
+) -> Result<Points> {
+    let mut take_turns =
+        |count| turns::run(entrants.iter().map(|(_, _, entrant)| entrant.clone()), count, random);
+    take_turns(WARM_UP_TURNS).into_iter().collect::<Result<Vec<_>>>()?;
+    let cost = |((name, x, _), outcome): (&(&'static str, u32, Entrant), Result<Outcome>)| {
+        Ok((*name, f64::from(*x), "cpu_us_per_request", outcome?.cpu_us_per_request()))
+    };
+    entrants.iter().zip(take_turns(plan.turns)).map(cost).collect()
 }

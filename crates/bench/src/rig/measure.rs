@@ -1,4 +1,4 @@
-//! One variant, once: fresh processes, checked, warmed up, measured.
+//! One round: fresh processes for each variant, checked, warmed up, measured.
 
 use crate::rig::{
     bursts,
@@ -8,17 +8,17 @@ use crate::rig::{
     open_loop,
     proxies::Proxies,
     services::Services,
+    turns::{self, Entrant, Outcome},
     variant::{Variant, Way},
-    wrk::Wrk,
 };
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 use testbed::{Error, Result};
 
 /// How many clients ask at the same time.
 pub(crate) const CONNECTIONS: u32 = 16;
 
-/// For how long at full load nothing is measured: V8 compiles a filter's code anew once it is hot.
-pub(crate) const WARM_UP_SECONDS: u32 = 1;
+/// How many turns at full load nothing is measured: connections are opened, memory is taken for the first time.
+pub(crate) const WARM_UP_TURNS: u32 = 3;
 
 /// How many requests a burst has.
 const BURST: usize = 64;
@@ -28,74 +28,137 @@ const BURSTS: u32 = 200;
 
 /// What holds for all variants.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Plan<'a> {
+pub(crate) struct Plan {
     pub(crate) cores: Cores,
-    /// How long the closed loop is measured, in seconds.
-    pub(crate) closed_s: u32,
+    /// How many turns of the closed loop are measured.
+    pub(crate) turns: u32,
     /// How long the open loop runs.
     pub(crate) open: Duration,
     /// Requests per second of the open loop.
     pub(crate) rate: u32,
-    /// For the generators' files.
-    pub(crate) directory: &'a Path,
 }
 
-impl<'a> Plan<'a> {
+impl Plan {
     /// As all runs have it.
-    pub(crate) fn new(cores: Cores, rate: u32, directory: &'a Path) -> Self {
-        Self { cores, closed_s: 1, open: Duration::from_millis(1500), rate, directory }
+    pub(crate) fn new(cores: Cores, rate: u32) -> Self {
+        Self { cores, turns: 20, open: Duration::from_millis(1500), rate }
     }
 }
 
 /// The figures: a metric's name, with its unit, and its value.
 pub(crate) type Figures = Vec<(&'static str, f64)>;
 
-/// Measures it.
+/// A variant's name, and its figures.
+pub(crate) type Measured = (&'static str, Result<Figures>);
+
+/// Measures them side by side: all are up at the same time, and only one is at work.
 ///
-/// # Errors
-/// Something does not start, or one answer is wrong: the run is worth nothing then.
-pub(crate) async fn measure(variant: &Variant, plan: &Plan<'_>) -> Result<Figures> {
-    let mut services = Services::start().await?;
-    let proxies = Proxies::start(&variant.chain, services.upstreams(), plan.cores).await?;
-    check(variant, &proxies).await?;
-    match variant.way {
-        Way::Loops => measure_loops(&variant.load, plan, &mut services, &proxies).await,
-        Way::Bursts => measure_bursts(&variant.load, &mut services, &proxies).await,
+/// Of each by itself there is an error if something does not start, or one answer is wrong: its round is worth nothing then.
+pub(crate) async fn measure(variants: &[Variant], plan: &Plan, random: &mut fastrand::Rng) -> Vec<Measured> {
+    let mut measured = Vec::new();
+    let mut stands = Vec::new();
+    for variant in variants {
+        match Stand::start(variant, plan).await {
+            Ok(stand) => stands.push(stand),
+            Err(error) => measured.push((variant.name, Err(error))),
+        }
+    }
+    let (loops, mut bursts): (Vec<_>, Vec<_>) =
+        stands.into_iter().partition(|stand| stand.variant.way == Way::Loops);
+
+    let (mut loops, failed) = take_turns(loops, WARM_UP_TURNS, 1, random).await;
+    measured.extend(failed);
+    loops.iter_mut().for_each(|stand| stand.figures.clear());
+    let (mut loops, failed) = take_turns(loops, plan.turns, 2, random).await;
+    measured.extend(failed);
+    for stand in &mut loops {
+        let figures = measure_open_loop(stand, plan).await;
+        measured.push(stand.whole(figures));
+    }
+    for stand in &mut bursts {
+        let figures = measure_bursts(stand).await;
+        measured.push(stand.whole(figures));
+    }
+    measured
+}
+
+/// A variant whose processes are up.
+#[derive(Debug)]
+struct Stand<'a> {
+    variant: &'a Variant,
+    services: Services,
+    proxies: Proxies,
+    figures: Figures,
+}
+
+impl<'a> Stand<'a> {
+    /// Starts them, and checks that they do what the variant should.
+    async fn start(variant: &'a Variant, plan: &Plan) -> Result<Self> {
+        let services = Services::start().await?;
+        let proxies = Proxies::start(&variant.chain, services.upstreams(), plan.cores).await?;
+        check(variant, &proxies).await?;
+        Ok(Self { variant, services, proxies, figures: Figures::new() })
+    }
+
+    /// Notes the figures of the closed loop, before which the auth service had been asked so often.
+    async fn note(&mut self, outcome: Result<Outcome>, before: Result<u64>) -> Result<()> {
+        let (outcome, checks) = (outcome?, self.services.checks().await? - before?);
+        let count = outcome.count as f64;
+        self.figures.extend([
+            ("cpu_us_per_request", outcome.cpu_us_per_request()),
+            ("requests_per_s", count / outcome.took.as_secs_f64()),
+            ("callouts_per_request", checks as f64 / count),
+            ("rss_mib", rss_mib(&self.proxies.pids())?),
+        ]);
+        Ok(())
+    }
+
+    /// All its figures: those so far, and these.
+    fn whole(&mut self, figures: Result<Figures>) -> Measured {
+        let whole = figures.map(|figures| [std::mem::take(&mut self.figures), figures].concat());
+        (self.variant.name, whole)
     }
 }
 
-async fn measure_loops(
-    load: &Load,
-    plan: &Plan<'_>,
-    services: &mut Services,
-    proxies: &Proxies,
-) -> Result<Figures> {
-    let (target, pids) = (proxies.address(), proxies.pids());
-    let wrk = Wrk { connections: CONNECTIONS, seconds: WARM_UP_SECONDS, run: 1 };
-    judge("the warm-up", &wrk.run(plan.directory, target, load)?.answers, load)?;
+/// The closed loop. Those whose figures are worth something come back with them, and apart from them the others.
+async fn take_turns<'a>(
+    mut stands: Vec<Stand<'a>>,
+    turns: u32,
+    run: u32,
+    random: &mut fastrand::Rng,
+) -> (Vec<Stand<'a>>, Vec<Measured>) {
+    let mut before = Vec::new();
+    for stand in &mut stands {
+        before.push(stand.services.checks().await);
+    }
+    let entrant = |stand: &Stand<'_>| {
+        let (target, pids) = (stand.proxies.address(), stand.proxies.pids());
+        Entrant { load: stand.variant.load, target, pids, run }
+    };
+    let outcomes = turns::run(stands.iter().map(entrant), turns, random);
+    let (mut good, mut failed) = (Vec::new(), Vec::new());
+    for ((mut stand, outcome), before) in stands.into_iter().zip(outcomes).zip(before) {
+        match stand.note(outcome, before).await {
+            Ok(()) => good.push(stand),
+            Err(error) => failed.push((stand.variant.name, Err(error))),
+        }
+    }
+    (good, failed)
+}
 
-    let (cpu, checks) = (cpu_ns(&pids)?, services.checks().await?);
-    let closed = Wrk { seconds: plan.closed_s, run: 2, ..wrk }.run(plan.directory, target, load)?;
-    let (cpu, checks) = (cpu_ns_since(cpu, &pids)?, services.checks().await? - checks);
-    judge("the closed loop", &closed.answers, load)?;
-    let rss = rss_mib(&pids)?;
-
-    let open = open_loop::run(target, plan.rate, plan.open, |n| load.request(3, n)).await?;
+async fn measure_open_loop(stand: &Stand<'_>, plan: &Plan) -> Result<Figures> {
+    let load = &stand.variant.load;
+    let open = open_loop::run(stand.proxies.address(), plan.rate, plan.open, |n| load.request(3, n)).await?;
     judge("the open loop", &open.answers, load)?;
-
-    let count = closed.answers.count() as f64;
     Ok(vec![
-        ("cpu_us_per_request", cpu as f64 / 1000.0 / count),
-        ("requests_per_s", count / closed.took.as_secs_f64()),
-        ("callouts_per_request", checks as f64 / count),
-        ("rss_mib", rss),
         ("p50_us", open.quantile_us(0.5)),
         ("p99_us", open.quantile_us(0.99)),
         ("p999_us", open.quantile_us(0.999)),
     ])
 }
 
-async fn measure_bursts(load: &Load, services: &mut Services, proxies: &Proxies) -> Result<Figures> {
+async fn measure_bursts(stand: &mut Stand<'_>) -> Result<Figures> {
+    let Stand { variant: Variant { load, .. }, services, proxies, .. } = stand;
     let (target, pids) = (proxies.address(), proxies.pids());
     let warm_up = bursts::run(target, BURST, BURSTS, 1).await?;
     judge("the warm-up", &warm_up.answers, load)?;

@@ -48,7 +48,7 @@ const FLIGHTS: u32 = 256 - 256 / 8;
 ///
 /// # Errors
 /// Something does not start, or one answer is wrong.
-pub(crate) async fn measure(kind: Kind, plan: &Plan<'_>) -> Result<Points> {
+pub(crate) async fn measure(kind: Kind, plan: &Plan) -> Result<Points> {
     let beyond = json!({ "auth": { "allow_entries": 131_072, "max_flights": 4096, "allow": "1h" } });
     let default = json!({});
     // So many requests wait as long as it takes.
@@ -84,7 +84,7 @@ fn trusting(bootstrap: Bootstrap) -> Bootstrap {
     })
 }
 
-async fn after_load(kind: Kind, filter: Filter, x: u32, plan: &Plan<'_>) -> Result<f64> {
+async fn after_load(kind: Kind, filter: Filter, x: u32, plan: &Plan) -> Result<f64> {
     let is_ours = matches!(filter, Filter::Ours(_));
     let services = Services::start().await?;
     let chain = Chain::Envoy(filter);
@@ -110,7 +110,7 @@ async fn after_load(kind: Kind, filter: Filter, x: u32, plan: &Plan<'_>) -> Resu
 }
 
 /// So many requests that wait: for the check of their tokens, or where nobody checks for the service.
-async fn with_flights(filter: Filter, count: u32, plan: &Plan<'_>) -> Result<f64> {
+async fn with_flights(filter: Filter, count: u32, plan: &Plan) -> Result<f64> {
     let (silent, asked) = silent_service().await?;
     let upstreams = Upstreams { auth: silent, configuration: silent };
     let proxies = Proxies::start_edited(&Chain::Envoy(filter), upstreams, plan.cores, 1, trusting).await?;

@@ -5,12 +5,12 @@ use crate::rig::{
     checks::check_headers,
     cores::Cores,
     machine,
-    measure::{CONNECTIONS, Figures, Plan, WARM_UP_SECONDS, measure},
-    output, variant,
+    measure::{CONNECTIONS, Figures, Plan, WARM_UP_TURNS, measure},
+    output, turns, variant,
 };
 use bench::{report, results::Sample};
 use std::time::{Duration, Instant};
-use testbed::{Error, Result};
+use testbed::Result;
 
 /// Rounds are started until this much time has passed.
 const TIME: Duration = Duration::from_secs(14 * 60 + 30);
@@ -26,8 +26,7 @@ const LEAST_ROUNDS_QUICK: u32 = 8;
 /// The machine has one core, a tool is missing, or the results cannot be written.
 pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
     let cores = Cores::take()?;
-    let directory = tempfile::tempdir().map_err(Error::during("making a temporary directory"))?;
-    let plan = Plan::new(cores, arguments.rate, directory.path());
+    let plan = Plan::new(cores, arguments.rate);
     let mut variants = variant::all();
     output::choose(&mut variants, &arguments.only, |variant| variant.name)?;
     if arguments.quick && arguments.only.is_empty() {
@@ -54,12 +53,12 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
         }
         let begin = Instant::now();
         random.shuffle(&mut variants);
-        for variant in &variants {
-            match measure(variant, &plan).await {
+        for (variant, figures) in measure(&variants, &plan, &mut random).await {
+            match figures {
                 Ok(figures) => {
-                    eprintln!("round {round}, {:18} {}", variant.name, line(&figures));
+                    eprintln!("round {round}, {variant:18} {}", line(&figures));
                     samples.extend(figures.into_iter().map(|(metric, value)| Sample {
-                        variant: variant.name.to_owned(),
+                        variant: variant.to_owned(),
                         x: 0.0,
                         round,
                         metric: metric.to_owned(),
@@ -67,8 +66,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
                     }));
                 }
                 Err(error) => {
-                    eprintln!("round {round}, {:18} THROWN AWAY: {error}", variant.name);
-                    thrown_away.push(format!("{} in round {round}", variant.name));
+                    eprintln!("round {round}, {variant:18} THROWN AWAY: {error}");
+                    thrown_away.push(format!("{variant} in round {round}"));
                 }
             }
         }
@@ -82,11 +81,11 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
 }
 
 /// How it is measured, for the report.
-fn settings(plan: &Plan<'_>) -> [(&'static str, String); 4] {
+fn settings(plan: &Plan) -> [(&'static str, String); 4] {
     [
         ("connections", CONNECTIONS.to_string()),
-        ("warm-up", format!("{WARM_UP_SECONDS} s")),
-        ("closed loop", format!("{} s", plan.closed_s)),
+        ("warm-up", turns::in_words(WARM_UP_TURNS)),
+        ("closed loop", turns::in_words(plan.turns)),
         ("open loop", format!("{} s, {} requests per second", plan.open.as_secs_f64(), plan.rate)),
     ]
 }
