@@ -9,6 +9,8 @@ const ENVOY: &str = include_str!("configs/envoy.yaml");
 const WASM: &str = include_str!("configs/wasm.yaml");
 const OUR_ROUTES: &str = include_str!("configs/ours-routes.yaml");
 const NGINX: &str = include_str!("configs/nginx.conf");
+const NGINX_LOCATIONS: &str = include_str!("configs/nginx-locations.conf");
+const NGINX_LOCATIONS_KEPTN: &str = include_str!("configs/nginx-locations-keptn.conf");
 const NGINX_CACHE: &str = include_str!("configs/nginx-cache.conf");
 const NGINX_CACHE_ZONE: &str = include_str!("configs/nginx-cache-zone.conf");
 
@@ -34,7 +36,7 @@ pub(crate) enum NginxAuth {
     None,
     /// Each request, `auth_request`.
     Each,
-    /// The same, and as Keptn has it: each time on a connection of its own.
+    /// The same as Keptn has it: each time on a connection of its own, with its regular expressions.
     EachAnew,
     /// `auth_request`, whose answers are kept, `proxy_cache`.
     Cached,
@@ -180,9 +182,12 @@ fn nginx_configuration(auth: NginxAuth, upstreams: Upstreams) -> String {
         NginxAuth::None | NginxAuth::Each | NginxAuth::EachAnew => ("", ""),
     };
     let auth_request = if auth == NginxAuth::None { "" } else { "auth_request /v1/auth;" };
-    let keepalive =
-        if auth == NginxAuth::EachAnew { "" } else { "keepalive 64; keepalive_requests 1000000000;" };
+    let (locations, keepalive) = match auth {
+        NginxAuth::EachAnew => (NGINX_LOCATIONS_KEPTN, ""),
+        _ => (NGINX_LOCATIONS, "keepalive 64; keepalive_requests 1000000000;"),
+    };
     NGINX
+        .replace("@LOCATIONS@", locations)
         .replace("@CACHE@", cache)
         .replace("@CACHE_ZONE@", zone)
         .replace("@AUTH_REQUEST@", auth_request)
