@@ -53,15 +53,20 @@ need_load() {
     need_unpacked nginx nginx "the services, and the gateway that Keptn has"
 }
 
-# Sets and exports DO_NOTHING_WASM, the filter that does nothing with all that the SDK exports, and
-# DO_NOTHING_TRIMMED_WASM, the same trimmed as the plugin is.
+# Sets and exports DO_NOTHING_WASM, the filter that does nothing with all that the SDK exports;
+# DO_NOTHING_TRIMMED_WASM, the same trimmed as the plugin is; and CALLS_WASM, the one that only makes the plugin's calls.
 build_do_nothing() {
     need_wasm
-    wasm_cargo build --quiet --profile plugin -p do-nothing || die "the filter that does nothing does not compile (see above)"
-    DO_NOTHING_WASM=$(target_dir)/wasm/wasm32-unknown-unknown/plugin/do_nothing.wasm
+    wasm_cargo build --quiet --profile plugin -p do-nothing --lib --example calls ||
+        die "the filter that does nothing does not compile (see above)"
+    local built
+    built=$(target_dir)/wasm/wasm32-unknown-unknown/plugin
+    DO_NOTHING_WASM=$built/do_nothing.wasm
     trim_plugin "$DO_NOTHING_WASM"
     DO_NOTHING_TRIMMED_WASM=$trimmed_file
-    export DO_NOTHING_WASM DO_NOTHING_TRIMMED_WASM
+    trim_plugin "$built/examples/calls.wasm"
+    CALLS_WASM=$trimmed_file
+    export DO_NOTHING_WASM DO_NOTHING_TRIMMED_WASM CALLS_WASM
 }
 
 # Sets and exports HOSTCALLS: a file with how many calls to the host a request costs, by variant.

@@ -4,7 +4,8 @@
 //! takes from Envoy getting it to the first answer. Each writes CSV and what is known of the machine into `--out`
 //! (target/bench), of which `bench report` makes docs/benchmarks.md.
 //!
-//! It needs `$ENVOY_BIN`, `$PLUGIN_WASM`, `$DO_NOTHING_WASM` and `$DO_NOTHING_TRIMMED_WASM`, and nginx, wrk and taskset on the path;
+//! It needs `$ENVOY_BIN`, `$PLUGIN_WASM`, `$DO_NOTHING_WASM`, `$DO_NOTHING_TRIMMED_WASM` and `$CALLS_WASM`, and nginx, wrk
+//! and taskset on the path;
 //! `./build.sh bench` sees to all that.
 
 mod rig;

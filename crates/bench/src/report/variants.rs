@@ -56,6 +56,14 @@ const VARIANTS: &[Variant<'static>] = &[
         "the same, trimmed as the gateway is: without the callbacks that it has no use for",
     ),
     variant(
+        "calls",
+        Kind::Baseline,
+        "calls alone",
+        "a trimmed wasm filter that makes the gateway's calls into Envoy for a hit, in the same order, with constants: it reads \
+         the headers and the clock, names the service, and takes off the token and the prefix, and decides nothing \
+         (`crates/do-nothing/examples/calls.rs`)",
+    ),
+    variant(
         "hit",
         Kind::Ours,
         "cache hit",

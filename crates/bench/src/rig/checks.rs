@@ -38,6 +38,7 @@ pub(crate) async fn check(variant: &Variant, proxies: &Proxies) -> Result<()> {
         Seen::Everything => format!("{PATH}/seen {token}"),
         Seen::PathWithoutPrefix => format!("/v1/project/seen {token}"),
         Seen::Nothing => "/v1/project/seen ".to_owned(),
+        Seen::Constant => ask(target, PATH, Some(token)).await?.text(),
     };
     if answer.text() != expected {
         return Err(wrong(variant, "what the service gets", &format!("{expected:?}"), &answer));

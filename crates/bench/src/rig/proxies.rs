@@ -25,6 +25,8 @@ pub(crate) enum Filter {
     DoNothing,
     /// The same, without the callbacks that ours does not export either.
     DoNothingTrimmed,
+    /// The one that makes the calls of a hit, with constants.
+    Calls,
     /// The filter, with this configuration.
     Ours(Value),
 }
@@ -143,6 +145,7 @@ pub(crate) fn bootstrap(filter: &Filter, upstreams: Upstreams) -> Result<Bootstr
         Filter::Native(filter) => (yaml::to_json(filter), None),
         Filter::DoNothing => (wasm("DO_NOTHING_WASM", &json!({}))?, None),
         Filter::DoNothingTrimmed => (wasm("DO_NOTHING_TRIMMED_WASM", &json!({}))?, None),
+        Filter::Calls => (wasm("CALLS_WASM", &json!({}))?, Some(yaml::to_json(OUR_ROUTES))),
         Filter::Ours(configuration) => (wasm("PLUGIN_WASM", configuration)?, Some(yaml::to_json(OUR_ROUTES))),
     };
     Ok(bootstrap.listener("gateway", |listener| {

@@ -18,6 +18,8 @@ pub(crate) enum Seen {
     PathWithoutPrefix,
     /// The path without the prefix, and no token.
     Nothing,
+    /// The load's path without the prefix, whatever was asked for.
+    Constant,
 }
 
 /// How load is put on it.
@@ -65,6 +67,7 @@ pub(crate) fn all() -> Vec<Variant> {
         quick(Variant { token: None, ..other("bare", Chain::Envoy(Filter::None)) }),
         quick(Variant { token: None, ..other("do_nothing", Chain::Envoy(Filter::DoNothing)) }),
         quick(Variant { token: None, ..other("do_nothing_trimmed", Chain::Envoy(Filter::DoNothingTrimmed)) }),
+        quick(Variant { token: None, seen: Seen::Constant, ..other("calls", Chain::Envoy(Filter::Calls)) }),
         // All defaults: throttle, counters and the limit of bodies are on.
         quick(of_ours("hit", json!({}))),
         Variant {
