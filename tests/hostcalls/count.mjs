@@ -1,5 +1,6 @@
 // How many calls to the host a request costs, by variant of `./build.sh bench`, as one object of JSON: each plugin runs
-// in the host that counts (host.mjs). $PLUGIN_WASM is the filter, $DO_NOTHING_WASM the one that does nothing.
+// in the host that counts (host.mjs). $PLUGIN_WASM is the filter, $DO_NOTHING_WASM the one that does nothing, $CALLS_WASM the one
+// that makes the calls of a hit and nothing else. That it does is seen to here.
 
 import { createHash } from 'node:crypto';
 
@@ -52,11 +53,24 @@ function start(file, configuration) {
     return host;
 }
 
-const { PLUGIN_WASM: plugin, DO_NOTHING_WASM: nothing } = process.env;
+const { PLUGIN_WASM: plugin, DO_NOTHING_WASM: nothing, CALLS_WASM: calls } = process.env;
 const ours = (configuration) => start(plugin, configuration);
+
+/** The calls of a request, when one before it has filled the cache. */
+function second(host) {
+    oneOf(host, get('good'));
+    const before = host.calls.length;
+    oneOf(host, get('good'));
+    return host.calls.slice(before);
+}
+const [expected, made] = [second(ours({})), second(start(calls))];
+if (JSON.stringify(made) !== JSON.stringify(expected)) {
+    throw new Error(`of a hit the gateway makes the calls ${expected.join(', ')}, and ${calls} makes ${made.join(', ')}`);
+}
 const counts = {
     bare: 0,
     do_nothing: average(start(nothing), () => get('good')),
+    calls: average(start(calls), () => get('good')),
     hit: average(ours({}), () => get('good')),
     local: average(ours({ tokens: [{ name: 'bench', sha256 }] }), () => get(LOCAL)),
     public: average(ours({}), () => get(undefined, '/configuration-service/swagger-ui/swagger.yaml')),

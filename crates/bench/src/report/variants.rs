@@ -125,15 +125,15 @@ const VARIANTS: &[Variant<'static>] = &[
         Kind::Alternative,
         "Envoy → nginx, as Keptn has it",
         "Envoy before nginx, which asks the auth service about each request (`auth_request`): what Keptn's users have, with \
-         a connection of its own for each request to a service, as in Keptn 0.6.2, and without its access log; else as \
-         the next one",
+         a connection of its own for each request to a service and two regular expressions for each request, as in Keptn 0.6.2, \
+         and without its access log; else as the next one",
     ),
     variant(
         "chain",
         Kind::Alternative,
         "Envoy → nginx",
         "Envoy before nginx, which asks the auth service about each request (`auth_request`), with its best settings: \
-         connections to the services are kept",
+         connections to the services are kept, and no regular expression is looked at",
     ),
     variant(
         "chain_cached",
@@ -196,9 +196,9 @@ const EXPERIMENTS: &[Experiment<'static>] = &[
     Experiment {
         name: "tokens",
         title: "CPU per request against cached tokens",
-        x: "tokens used in turn",
+        x: "tokens remembered",
         metric: CPU,
-        what: "Cache hits, by more and more tokens in turn, each count in a process of its own. For it `auth.allow_entries` is raised to hold all of them, \
+        what: "Cache hits, by tokens that are all over so many, each count in a process of its own. For it `auth.allow_entries` is raised to hold all of them, \
                `auth.allow` so that none ends meanwhile, and the throttle is off.",
     },
     Experiment {

@@ -86,6 +86,15 @@ pub(crate) fn cpu_ns_since(before: u64, pids: &[u32]) -> Result<u64> {
     })
 }
 
+/// Whether a thread of these processes runs, or waits for a core.
+pub(crate) fn is_running(pids: &[u32]) -> bool {
+    let tasks =
+        pids.iter().filter_map(|pid| fs::read_dir(format!("/proc/{pid}/task")).ok()).flatten().flatten();
+    let stats = tasks.filter_map(|task| fs::read_to_string(task.path().join("stat")).ok());
+    // The state stands behind the name, which is in brackets and may hold some.
+    stats.filter_map(|stat| stat.rsplit_once(") ").map(|(_, rest)| rest.starts_with('R'))).any(|runs| runs)
+}
+
 fn cpu_ns_of(pid: u32) -> Result<u64> {
     let ended = || Error::new(format!("process {pid} of the proxy has ended"));
     if !Path::new("/proc/self/schedstat").exists() {

@@ -40,10 +40,10 @@ enum Kind {
     Memory(memory::Kind),
 }
 
-/// An interval around a median needs six rounds. Memory hardly changes from one to the next, so where no target stands one
-/// will do.
+/// An interval around a median needs six rounds; a target that is near needs more of them. Memory hardly changes from one to
+/// the next, so where no target stands one will do.
 const EXPERIMENTS: [Experiment; 8] = [
-    Experiment { name: "routes", rounds: 9, kind: Kind::Routes },
+    Experiment { name: "routes", rounds: 20, kind: Kind::Routes },
     Experiment { name: "tokens", rounds: 6, kind: Kind::Tokens },
     Experiment { name: "headers", rounds: 6, kind: Kind::Headers },
     Experiment { name: "memory_tokens", rounds: 1, kind: Kind::Memory(memory::Kind::Tokens) },
@@ -66,7 +66,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
     let mut experiments = EXPERIMENTS.to_vec();
     output::choose(&mut experiments, &arguments.only, |experiment| experiment.name)?;
     let settings = [("connections", CONNECTIONS.to_string()), ("closed loop", turns::in_words(plan.turns))];
-    let machine = machine::describe(arguments, cores, &settings)?;
+    let mut machine = machine::describe(arguments, cores, &settings)?;
     let mut random = fastrand::Rng::with_seed(arguments.seed);
     let mut samples = Vec::new();
     let mut thrown_away = Vec::new();
@@ -97,6 +97,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
             }
         }
     }
+    machine.settings.insert("thrown away".to_owned(), output::listed(&thrown_away));
     output::write(&arguments.out, "growth", &samples, &machine)?;
     println!("{}", output::medians(&samples));
     Ok(output::nothing_thrown_away(&thrown_away))
@@ -181,11 +182,12 @@ fn costs(
     plan: &Plan,
     random: &mut fastrand::Rng,
 ) -> Result<Points> {
-    let mut take_turns =
-        |count| turns::run(entrants.iter().map(|(_, _, entrant)| entrant.clone()), count, random);
-    take_turns(WARM_UP_TURNS).into_iter().collect::<Result<Vec<_>>>()?;
+    let mut take_turns = |phase: &str, count| {
+        turns::run(phase, entrants.iter().map(|(_, _, entrant)| entrant.clone()), count, random)
+    };
+    take_turns("the warm-up", WARM_UP_TURNS).into_iter().collect::<Result<Vec<_>>>()?;
     let cost = |((name, x, _), outcome): (&(&'static str, u32, Entrant), Result<Outcome>)| {
         Ok((*name, f64::from(*x), "cpu_us_per_request", outcome?.cpu_us_per_request()))
     };
-    entrants.iter().zip(take_turns(plan.turns)).map(cost).collect()
+    entrants.iter().zip(take_turns("the closed loop", plan.turns)).map(cost).collect()
 }

@@ -17,7 +17,8 @@ use testbed::{Error, Result};
 /// How many clients ask at the same time.
 pub(crate) const CONNECTIONS: u32 = 16;
 
-/// How many turns at full load nothing is measured: connections are opened, memory is taken for the first time.
+/// For how many turns at full load nothing is measured: memory is taken for the first time, and connections to the services
+/// are opened.
 pub(crate) const WARM_UP_TURNS: u32 = 3;
 
 /// How many requests a burst has.
@@ -66,10 +67,11 @@ pub(crate) async fn measure(variants: &[Variant], plan: &Plan, random: &mut fast
     let (loops, mut bursts): (Vec<_>, Vec<_>) =
         stands.into_iter().partition(|stand| stand.variant.way == Way::Loops);
 
-    let (mut loops, failed) = take_turns(loops, WARM_UP_TURNS, 1, random).await;
+    let (mut loops, failed) = take_turns("the warm-up", loops, WARM_UP_TURNS, 1, random).await;
     measured.extend(failed);
+    // What it was like then counts for nothing.
     loops.iter_mut().for_each(|stand| stand.figures.clear());
-    let (mut loops, failed) = take_turns(loops, plan.turns, 2, random).await;
+    let (mut loops, failed) = take_turns("the closed loop", loops, plan.turns, 2, random).await;
     measured.extend(failed);
     for stand in &mut loops {
         let figures = measure_open_loop(stand, plan).await;
@@ -122,6 +124,7 @@ impl<'a> Stand<'a> {
 
 /// The closed loop. Those whose figures are worth something come back with them, and apart from them the others.
 async fn take_turns<'a>(
+    phase: &str,
     mut stands: Vec<Stand<'a>>,
     turns: u32,
     run: u32,
@@ -135,7 +138,7 @@ async fn take_turns<'a>(
         let (target, pids) = (stand.proxies.address(), stand.proxies.pids());
         Entrant { load: stand.variant.load, target, pids, run }
     };
-    let outcomes = turns::run(stands.iter().map(entrant), turns, random);
+    let outcomes = turns::run(phase, stands.iter().map(entrant), turns, random);
     let (mut good, mut failed) = (Vec::new(), Vec::new());
     for ((mut stand, outcome), before) in stands.into_iter().zip(outcomes).zip(before) {
         match stand.note(outcome, before).await {

@@ -64,6 +64,11 @@ pub(crate) fn write(folder: &Path, name: &str, samples: &[Sample], machine: &Mac
     Ok(())
 }
 
+/// What was thrown away, for the report.
+pub(crate) fn listed(thrown_away: &[String]) -> String {
+    if thrown_away.is_empty() { "nothing".to_owned() } else { thrown_away.join(", ") }
+}
+
 /// Says loudly what was thrown away. True: nothing.
 pub(crate) fn nothing_thrown_away(thrown_away: &[String]) -> bool {
     if !thrown_away.is_empty() {

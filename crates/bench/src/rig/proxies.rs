@@ -185,12 +185,13 @@ fn nginx_configuration(auth: NginxAuth, upstreams: Upstreams) -> String {
         NginxAuth::None | NginxAuth::Each | NginxAuth::EachAnew => ("", ""),
     };
     let auth_request = if auth == NginxAuth::None { "" } else { "auth_request /v1/auth;" };
-    let (locations, keepalive) = match auth {
-        NginxAuth::EachAnew => (NGINX_LOCATIONS_KEPTN, ""),
-        _ => (NGINX_LOCATIONS, "keepalive 64; keepalive_requests 1000000000;"),
+    let (locations, check, keepalive) = match auth {
+        NginxAuth::EachAnew => (NGINX_LOCATIONS_KEPTN, "/v1/auth", ""),
+        _ => (NGINX_LOCATIONS, "^~ /v1/auth", "keepalive 64; keepalive_requests 1000000000;"),
     };
     NGINX
         .replace("@LOCATIONS@", locations)
+        .replace("@CHECK_LOCATION@", check)
         .replace("@CACHE@", cache)
         .replace("@CACHE_ZONE@", zone)
         .replace("@AUTH_REQUEST@", auth_request)

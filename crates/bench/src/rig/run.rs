@@ -73,8 +73,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
         }
         longest = longest.max(begin.elapsed());
     }
-    let gone = if thrown_away.is_empty() { "nothing".to_owned() } else { thrown_away.join(", ") };
-    machine.settings.insert("thrown away".to_owned(), gone);
+    machine.settings.insert("thrown away".to_owned(), output::listed(&thrown_away));
     output::write(&arguments.out, "samples", &samples, &machine)?;
     println!("{}", report::summary(&samples, &machine));
     Ok(output::nothing_thrown_away(&thrown_away))

@@ -33,7 +33,7 @@ const ROUNDS: u32 = 20;
 /// The machine has one core, a tool is missing, or the results cannot be written.
 pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
     let cores = Cores::take()?;
-    let machine = machine::describe(arguments, cores, &[])?;
+    let mut machine = machine::describe(arguments, cores, &[])?;
     let another = Filter::Ours(json!({ "max_body_bytes": 5_242_880 }));
     let mut filters = [
         ("start/do_nothing", 0, Filter::None, Filter::DoNothing),
@@ -60,6 +60,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
             }
         }
     }
+    machine.settings.insert("thrown away".to_owned(), output::listed(&thrown_away));
     output::write(&arguments.out, "start", &samples, &machine)?;
     println!("{}", output::medians(&samples));
     Ok(output::nothing_thrown_away(&thrown_away))

@@ -2,10 +2,10 @@
 //!
 //! What a shared machine's neighbours do lasts for seconds. Who is measured after another has another machine; those who
 //! take turns this short have had the same one in the end. While it is not its turn, a load is stopped (SIGSTOP), and its
-//! proxy has nothing to do. CPU time is counted for each proxy's processes, and so is nobody else's.
+//! proxy has nothing to do but its timers. CPU time is counted for each proxy's processes, and so is nobody else's.
 
 use crate::rig::{
-    cores::{cpu_ns, cpu_ns_since},
+    cores::{cpu_ns, cpu_ns_since, is_running},
     load::{Answers, Load},
     measure::{CONNECTIONS, judge},
     wrk::Wrk,
@@ -15,7 +15,7 @@ use std::{
     thread::sleep,
     time::{Duration, Instant},
 };
-use testbed::Result;
+use testbed::{Error, Result};
 
 /// How long a turn is.
 const TURN: Duration = Duration::from_millis(100);
@@ -27,6 +27,12 @@ pub(crate) fn in_words(count: u32) -> String {
 
 /// How often it is looked whether a proxy is still at work.
 const LOOK: Duration = Duration::from_millis(1);
+
+/// CPU time between two looks that is no request's: Envoy's timers.
+const TIMERS_NS: u64 = 200_000;
+
+/// How long a proxy may be at work after its turn.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One of those who take turns.
 #[derive(Clone, Debug)]
@@ -57,11 +63,12 @@ impl Outcome {
     }
 }
 
-/// Lets all take so many turns, at least one, each time in an order drawn anew.
+/// Lets all take so many turns, at least one, each time in an order drawn anew. `phase` is what errors call it.
 ///
 /// # Errors
 /// Of each by itself: its load does not run, its proxy has ended, or an answer is wrong.
 pub(crate) fn run(
+    phase: &str,
     entrants: impl Iterator<Item = Entrant>,
     turns: u32,
     random: &mut fastrand::Rng,
@@ -78,7 +85,7 @@ pub(crate) fn run(
             }
         }
     }
-    all.into_iter().map(|running| running?.outcome()).collect()
+    all.into_iter().map(|running| running?.outcome(phase)).collect()
 }
 
 #[derive(Debug)]
@@ -112,25 +119,38 @@ impl Running {
         } else {
             wrk.stop()?
         }
-        // It has asked for some things that the proxy is still busy with.
-        let mut at_work = (cpu_ns(&self.entrant.pids)?, Instant::now());
-        loop {
-            sleep(LOOK);
-            let now = (cpu_ns(&self.entrant.pids)?, Instant::now());
-            if now.0 != at_work.0 {
-                at_work = now;
-            } else if !is_last || wrk.is_over() {
-                break;
-            }
-        }
-        self.took += at_work.1 - start;
+        let end = self.rest(is_last)?;
+        self.took += end - start;
         self.cpu_ns += cpu_ns_since(before, &self.entrant.pids)?;
         Ok(())
     }
 
-    fn outcome(self) -> Result<Outcome> {
+    /// Awaits that the proxy has done what it was asked for, and where it is the last turn the end of wrk, which asks until
+    /// then. Returns when the proxy was at work last.
+    fn rest(&mut self, is_last: bool) -> Result<Instant> {
+        let pids = &self.entrant.pids;
+        let deadline = Instant::now() + PATIENCE;
+        let mut at_work = Instant::now();
+        let mut used = cpu_ns(pids)?;
+        loop {
+            sleep(LOOK);
+            // In this order: the kernel counts a thread's time when it stops running, and else once in some milliseconds.
+            let now = cpu_ns(pids)?;
+            if is_running(pids) || now > used + TIMERS_NS {
+                at_work = Instant::now();
+            } else if now == used && (!is_last || self.wrk.as_mut().is_none_or(Wrk::is_over)) {
+                return Ok(at_work);
+            }
+            if at_work > deadline {
+                return Err(Error::new(format!("the proxy is still at work {PATIENCE:?} after its turn")));
+            }
+            used = now;
+        }
+    }
+
+    fn outcome(self, phase: &str) -> Result<Outcome> {
         let answers = self.wrk.map_or_else(|| Ok(Answers::default()), |mut wrk| wrk.answers())?;
-        judge("the closed loop", &answers, &self.entrant.load)?;
+        judge(phase, &answers, &self.entrant.load)?;
         Ok(Outcome { count: answers.count(), took: self.took, cpu_ns: self.cpu_ns })
     }
 }

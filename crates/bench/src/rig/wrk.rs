@@ -66,7 +66,7 @@ impl Wrk {
     ///
     /// # Errors
     /// It has ended.
-    pub(crate) fn stop(&self) -> Result<()> {
+    pub(crate) fn stop(&mut self) -> Result<()> {
         self.signal(Signal::STOP)
     }
 
@@ -74,7 +74,7 @@ impl Wrk {
     ///
     /// # Errors
     /// It has ended.
-    pub(crate) fn go_on(&self) -> Result<()> {
+    pub(crate) fn go_on(&mut self) -> Result<()> {
         self.signal(Signal::CONT)
     }
 
@@ -82,7 +82,7 @@ impl Wrk {
     ///
     /// # Errors
     /// It has ended already.
-    pub(crate) fn end(&self) -> Result<()> {
+    pub(crate) fn end(&mut self) -> Result<()> {
         self.signal(Signal::INT)
     }
 
@@ -103,9 +103,15 @@ impl Wrk {
         })
     }
 
-    fn signal(&self, signal: Signal) -> Result<()> {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, signal).map_err(Error::during("telling wrk what to do: it has ended"))
+    fn signal(&mut self, signal: Signal) -> Result<()> {
+        if self.is_over() {
+            let said = self.answers().map(|answers| format!("{answers:?}"));
+            return Err(Error::new(format!(
+                "wrk has ended before it should: {}",
+                said.unwrap_or_else(|error| error.to_string())
+            )));
+        }
+        kill_process(Pid::from_child(&self.child), signal).map_err(Error::during("telling wrk what to do"))
     }
 }
 

@@ -1,7 +1,7 @@
 -- For wrk: sends one request over and over, or with another token or address each time, and counts every status.
 -- wrk URL -- TEMPLATE TOKENS PREFIX RUN COUNT
 --   TEMPLATE  a file: the request, with {token} and {address} where those go
---   TOKENS    fixed | new | turn: none is made, each is new, COUNT of them in turn
+--   TOKENS    fixed | new | turn: none is made, each is new, COUNT of them in turn, in an order that soon is all over them
 --   PREFIX    what each token that is made begins with
 --   RUN       a number in each token that is new
 -- It prints one line of JSON.
@@ -29,7 +29,7 @@ end
 
 function request()
     if tokens == "fixed" then return template end
-    local token = string.format("%s-%06d-%011d", prefix, run, tokens == "turn" and sent % count or sent)
+    local token = string.format("%s-%06d-%011d", prefix, run, tokens == "turn" and (sent * 7919) % count or sent)
     local before = first and first .. address(sent) .. second or head
     sent = sent + 1
     return before .. token .. tail
