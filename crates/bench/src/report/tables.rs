@@ -239,10 +239,11 @@ pub(super) fn others(data: &Data) -> String {
 
 /// The few lines that README shows.
 pub(super) fn readme(data: &Data) -> String {
-    const SHOWN: [&str; 9] = [
+    const SHOWN: [&str; 10] = [
         "bare",
         "do_nothing",
         "do_nothing_trimmed",
+        "calls",
         "hit",
         "refused",
         "lua",
