@@ -95,17 +95,9 @@ impl Secret {
     ///
     /// A line that says why it cannot be had, or what is wrong with it.
     pub(crate) fn of_prompt() -> Option<Result<Self, String>> {
-        if !io::stdin().is_terminal() {
-            return None;
-        }
-        Some(
-            rpassword::prompt_password("Token (it is not shown): ")
-                .map_err(|error| format!("gatectl: no token was read: {error}"))
-                .and_then(|text| {
-                    Self::read(text.into_bytes())
-                        .map_err(|why| format!("gatectl: this is not a token: {why}"))
-                }),
-        )
+        let read =
+            |(name, bytes)| Self::read(bytes).map_err(|why| format!("{name}: this is not a token: {why}"));
+        Some(prompt()?.and_then(read))
     }
 
     /// The token itself.
@@ -136,6 +128,20 @@ impl Secret {
     pub(crate) fn hidden_in(&self, text: &str) -> String {
         text.replace(&self.0, "(the token)")
     }
+}
+
+/// Asks for a token, without an echo; nothing where nobody can be asked. What was typed, and what errors call it.
+///
+/// # Errors
+///
+/// A line that says why there is nothing to read.
+pub(crate) fn prompt() -> Option<Result<(String, Vec<u8>), String>> {
+    if !io::stdin().is_terminal() {
+        return None;
+    }
+    let typed = rpassword::prompt_password("Token (it is not shown): ");
+    let typed = typed.map_err(|error| format!("gatectl: no token was read: {error}"));
+    Some(typed.map(|text| ("gatectl".to_owned(), text.into_bytes())))
 }
 
 /// What a token may be made of.

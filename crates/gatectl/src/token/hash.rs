@@ -18,19 +18,14 @@ pub(super) fn run(args: &HashArgs, now: SystemTime, outcome: &mut Outcome) {
         Ok(entry) => entry,
         Err(why) => return outcome.cannot_run(&why),
     };
-    let token = match Secret::of_prompt() {
-        Some(token) => token,
-        None => match read_file(Path::new("-")) {
-            Ok((name, bytes)) => {
-                Secret::read(bytes).map_err(|why| format!("{name}: this is not a token: {why}"))
-            }
-            Err(why) => return outcome.cannot_run(&why),
-        },
+    let (name, bytes) = match secret::prompt().unwrap_or_else(|| read_file(Path::new("-"))) {
+        Ok(read) => read,
+        Err(why) => return outcome.cannot_run(&why),
     };
-    let token = match token {
+    let token = match Secret::read(bytes) {
         Ok(token) => token,
         Err(why) => {
-            outcome.stderr.push_str(&format!("{why}\n"));
+            outcome.stderr.push_str(&format!("{name}: this is not a token: {why}\n"));
             return outcome.at_least(Exit::Bad);
         }
     };

@@ -8,7 +8,7 @@ use gate::config::Config;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::run::{Run, command, gatectl, gatectl_reading};
+use crate::run::{Run, command, data, gatectl, gatectl_reading};
 use crate::terminal::Terminal;
 
 /// As Keptn's installer makes them.
@@ -212,12 +212,21 @@ fn the_prompt_shows_nothing_of_what_is_typed() {
         let (code, screen) = terminal.end();
         assert!(code == Some(0) && screen.contains(&sha256(TOKEN)) && !screen.contains(TOKEN), "{screen:?}");
     }
-    // Ctrl-C ends it, as it ends anything; where the signal is ignored, as in what a script runs in the background, too.
-    let mut terminal = Terminal::run(&command(["token", "hash"]), None);
-    terminal.wait_for("Token (it is not shown): ");
-    terminal.type_unseen("\u{3}");
-    let (code, screen) = terminal.end();
-    assert!(matches!(code, None | Some(2)) && !screen.contains("sha256"), "{code:?} {screen:?}");
+}
+
+/// By its signal, as it ends anything; where that is ignored, as in what a script runs in the background, with a word.
+#[test]
+fn ctrl_c_ends_the_prompt() {
+    for (signal, expected) in [("--default-signal=INT", None), ("--ignore-signal=INT", Some(2))] {
+        let program = command(["token", "hash"]);
+        let mut env = Command::new("env");
+        env.arg(signal).arg(program.get_program()).args(program.get_args());
+        let mut terminal = Terminal::run(env.current_dir(data()), None);
+        terminal.wait_for("Token (it is not shown): ");
+        terminal.type_unseen("\u{3}");
+        let (code, screen) = terminal.end();
+        assert!(code == expected && !screen.contains("sha256"), "{signal}: {code:?} {screen:?}");
+    }
 }
 
 /// Where the output goes is nothing to the prompt.
