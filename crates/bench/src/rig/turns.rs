@@ -2,7 +2,7 @@
 //!
 //! What a shared machine's neighbours do lasts for seconds. Who is measured after another has another machine; those who
 //! take turns this short have had the same one in the end. While it is not its turn, a load is stopped (SIGSTOP), and its
-//! proxy has nothing to do but its timers. CPU time is counted for each proxy's processes, and so is nobody else's.
+//! proxy has nothing to do but its timers. CPU time is counted by process, so that nobody's work is another's.
 
 use crate::rig::{
     cores::{cpu_ns, cpu_ns_since, is_running},
@@ -31,7 +31,7 @@ const LOOK: Duration = Duration::from_millis(1);
 /// CPU time between two looks that is no request's: Envoy's timers.
 const TIMERS_NS: u64 = 200_000;
 
-/// How long a proxy may be at work after its turn.
+/// How long a proxy may be at work after its turn, and wrk after it was told to end.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One of those who take turns.
@@ -141,8 +141,10 @@ impl Running {
             } else if now == used && (!is_last || self.wrk.as_mut().is_none_or(Wrk::is_over)) {
                 return Ok(at_work);
             }
-            if at_work > deadline {
-                return Err(Error::new(format!("the proxy is still at work {PATIENCE:?} after its turn")));
+            if Instant::now() > deadline {
+                return Err(Error::new(format!(
+                    "the proxy or wrk is still at work {PATIENCE:?} after the turn"
+                )));
             }
             used = now;
         }
